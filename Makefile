@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make            programs and library            make modules   ktls_stats.ko
+# make install    both commands take PREFIX=      make modules_install
+#                 and DESTDIR=
+# make demo       the story, on a real kernel     make check     every test
+VERSION       ?= $(shell git -C $(CURDIR) describe --tags --always --dirty 2>/dev/null || echo 0.1)
+KERNELRELEASE ?= $(shell uname -r)
+KDIR          ?= /lib/modules/$(KERNELRELEASE)/build
+B             ?= $(CURDIR)/build
+PREFIX        ?= /usr/local
+export VERSION PREFIX DESTDIR
+
+all: user
+user:
+	$(MAKE) -C user B=$(B)
+install:
+	$(MAKE) -C user B=$(B) install
+
+# kbuild litters the directory it is pointed at, and its clean sweeps it: give
+# it a copy. (MO= would do, from kernel 6.13 on.)
+kstage := $(B)/kmod-$(KERNELRELEASE)
+stage   = mkdir -p $(kstage) && cp -pru Kbuild kmod $(kstage)/
+kbuild  = $(MAKE) -C $(KDIR) M=$(kstage) KTLS_VERSION=$(VERSION)
+
+modules:
+	@$(stage)
+	$(kbuild) modules
+modules_install: modules
+	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+
+demo:
+	@scripts/demo
+check:
+	@scripts/check
+clean:
+	$(RM) -r $(B)
+
+.PHONY: all user install modules modules_install demo check clean
