@@ -29,6 +29,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+/* The library is built with all else hidden. */
+#pragma GCC visibility push(default)
+
 struct ktls_credentials;
 struct ktls_session;
 struct ktls_conn;
@@ -108,7 +111,8 @@ int ktls_handoff_send(int sock, int fd, const struct ktls_info *info);
  * whatever came, unless the message is whole, of our version, carries
  * exactly one descriptor, and that is a TCP socket with both directions
  * installed as the message says (-EBADMSG). -EAGAIN: none waiting;
- * -EPIPE: the agent has gone.
+ * -EPIPE: the agent has gone; -EMFILE: this process has no descriptor
+ * number left, and the connection is lost. It never waits.
  */
 int ktls_handoff_recv(int sock, struct ktls_conn **out);
 
@@ -129,5 +133,7 @@ int ktls_shutdown(struct ktls_conn *c);
 
 /* Closes the descriptor and frees @c, wiping what is secret in it. */
 void ktls_conn_close(struct ktls_conn *c);
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What GnuTLS and the kernel call the same thing, and where its parts go. */
+#include <assert.h>
+
+#include "internal.h"
+
+#define SPAN(type, field) \
+	{ offsetof(struct type, field), sizeof(((struct type *)0)->field) }
+
+#define CIPHER(gnutls_id, kernel_id, type) {				\
+	.gnutls = GNUTLS_CIPHER_##gnutls_id,				\
+	.kernel = TLS_CIPHER_##kernel_id,				\
+	.name = #gnutls_id,						\
+	.size = sizeof(struct type),					\
+	.key = SPAN(type, key),						\
+	.iv = SPAN(type, iv),						\
+	.salt = SPAN(type, salt),					\
+	.seq = SPAN(type, rec_seq),					\
+}
+
+const struct cipher ciphers[] = {
+	CIPHER(AES_128_GCM, AES_GCM_128, tls12_crypto_info_aes_gcm_128),
+	CIPHER(AES_256_GCM, AES_GCM_256, tls12_crypto_info_aes_gcm_256),
+	CIPHER(AES_128_CCM, AES_CCM_128, tls12_crypto_info_aes_ccm_128),
+	CIPHER(CHACHA20_POLY1305, CHACHA20_POLY1305,
+	       tls12_crypto_info_chacha20_poly1305),
+};
+
+const size_t ciphers_count = sizeof(ciphers) / sizeof(ciphers[0]);
+
+/* setsockopt() wants the exact size: fields must fill their structure. */
+#define FILLED(kernel_id, type)						\
+	static_assert(sizeof(struct type) ==				\
+		      sizeof(struct tls_crypto_info) +			\
+		      TLS_CIPHER_##kernel_id##_KEY_SIZE +		\
+		      TLS_CIPHER_##kernel_id##_IV_SIZE +		\
+		      TLS_CIPHER_##kernel_id##_SALT_SIZE +		\
+		      TLS_CIPHER_##kernel_id##_REC_SEQ_SIZE,		\
+		      #type " has padding");				\
+	static_assert(sizeof(struct type) <= sizeof(union crypto),	\
+		      #type " does not fit")
+
+FILLED(AES_GCM_128, tls12_crypto_info_aes_gcm_128);
+FILLED(AES_GCM_256, tls12_crypto_info_aes_gcm_256);
+FILLED(AES_CCM_128, tls12_crypto_info_aes_ccm_128);
+FILLED(CHACHA20_POLY1305, tls12_crypto_info_chacha20_poly1305);
+
+static const struct version {
+	uint16_t kernel;
+	const char *name;
+} versions[] = {
+	{ TLS_1_2_VERSION, "TLS 1.2" },
+	{ TLS_1_3_VERSION, "TLS 1.3" },
+};
+
+const struct cipher *cipher_by_gnutls(gnutls_cipher_algorithm_t id)
+{
+	for (size_t i = 0; i < ciphers_count; i++)
+		if (ciphers[i].gnutls == id)
+			return &ciphers[i];
+	return NULL;
+}
+
+const struct cipher *cipher_by_kernel(uint16_t id)
+{
+	for (size_t i = 0; i < ciphers_count; i++)
+		if (ciphers[i].kernel == id)
+			return &ciphers[i];
+	return NULL;
+}
+
+const char *ktls_cipher_name(uint16_t id)
+{
+	const struct cipher *c = cipher_by_kernel(id);
+
+	return c ? c->name : "unknown cipher";
+}
+
+const char *ktls_version_name(uint16_t version)
+{
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (versions[i].kernel == version)
+			return versions[i].name;
+	return "unknown version";
+}
