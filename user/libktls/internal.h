@@ -50,7 +50,8 @@ struct ktls_session {
 	int nodelay;			/* TCP_NODELAY as we found it */
 	bool done;			/* the handshake is complete */
 	gnutls_session_t tls;		/* NULL once the keys have left */
-	unsigned int record_limit;	/* the client's, in plaintext bytes */
+	unsigned int record_size_limit;	/* what the client asked for, or 0 */
+	unsigned int max_fragment;
 	struct ktls_info info;
 	struct ktls_error error;
 };
@@ -75,7 +76,7 @@ int session_fail(struct ktls_session *s, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* limit.c */
-int limit_watch(struct ktls_session *s);
+void limit_watch(struct ktls_session *s);
 int limit_install(struct ktls_session *s);
 
 /* creds.c */

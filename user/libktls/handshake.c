@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The server's handshake, by GnuTLS, on a socket that does not block. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* A ClientHello is 0.5 to 2 KB; GnuTLS itself would take 128 KB. */
+#define MESSAGE_MAX 16384
+
+/* Warnings and other interruptions that one call bears. */
+#define INTERRUPTIONS_MAX 16
+
+/* What we throw away so that close() sends no RST that overtakes the alert. */
+#define DRAIN_MAX 65536
+
+/* Failures that GnuTLS words for programmers; the rest it words well. */
+static const struct reason {
+	int gnutls;
+	int ret;
+	bool alert;		/* the client is there, and is due one */
+	const char *text;
+} reasons[] = {
+	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, false,
+	  "the client hung up during the handshake" },
+	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, false,
+	  "the connection was lost during the handshake" },
+	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, false,
+	  "the connection was lost during the handshake" },
+	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, -EPROTONOSUPPORT, true,
+	  "the client offers neither TLS 1.2 nor TLS 1.3, or is no TLS client" },
+	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, true,
+	  "what the client sent is not TLS" },
+	{ GNUTLS_E_UNEXPECTED_PACKET, -EPROTO, true,
+	  "what the client sent is not a TLS handshake" },
+	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, true,
+	  "the client sent a record that is too long, or is no TLS client" },
+	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, -EPROTO, true,
+	  "the client sent a handshake message that is too long" },
+	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, true,
+	  "no cipher suite in common with the client" },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, true,
+	  "no key exchange group in common with the client" },
+	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, true,
+	  "a record from the client failed authentication" },
+};
+
+int session_fail(struct ktls_session *s, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->error.text, sizeof(s->error.text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int attach_ulp(int fd)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")))
+		return -errno;
+	return 0;
+}
+
+/* Our flight is several sends: without this each waits for the last's ACK. */
+static int hurry(struct ktls_session *s)
+{
+	socklen_t len = sizeof(s->nodelay);
+	int on = 1;
+
+	if (getsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &s->nodelay, &len) ||
+	    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+static int open_tls(struct ktls_session *s, const struct ktls_credentials *c)
+{
+	int ret;
+
+	ret = gnutls_init(&s->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK |
+				   GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+	if (ret) {
+		s->tls = NULL;
+		return -ENOMEM;
+	}
+	if (credentials_use(c, s->tls))
+		return -ENOMEM;
+	gnutls_handshake_set_max_packet_length(s->tls, MESSAGE_MAX);
+	gnutls_transport_set_int(s->tls, s->fd);
+	limit_watch(s);
+	return 0;
+}
+
+int ktls_session_new(struct ktls_session **out,
+		     const struct ktls_credentials *c, int fd)
+{
+	struct ktls_session *s;
+	socklen_t len = sizeof(s->info.peer);
+	int ret;
+
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->fd = fd;
+	ret = attach_ulp(fd);
+	if (ret)
+		goto free_session;
+	if (getpeername(fd, (struct sockaddr *)&s->info.peer, &len)) {
+		ret = -errno;
+		goto free_session;
+	}
+	ret = hurry(s);
+	if (ret)
+		goto free_session;
+	ret = open_tls(s, c);
+	if (ret)
+		goto free_session;
+	*out = s;
+	return 0;
+
+free_session:
+	ktls_session_free(s);
+	return ret;
+}
+
+static void note_names(struct ktls_session *s)
+{
+	size_t size = sizeof(s->info.sni) - 1;
+	gnutls_datum_t alpn;
+	unsigned int type;
+
+	/* On failure it may have written a part: begin anew. */
+	if (gnutls_server_name_get(s->tls, s->info.sni, &size, &type, 0))
+		s->info.sni[0] = '\0';
+	if (!gnutls_alpn_get_selected_protocol(s->tls, &alpn))
+		memcpy(s->info.alpn, alpn.data, alpn.size);
+}
+
+static int finish(struct ktls_session *s)
+{
+	const struct cipher *c;
+
+	note_names(s);
+	c = cipher_by_gnutls(gnutls_cipher_get(s->tls));
+	if (!c)			/* the priority string forbids it */
+		return session_fail(s, -EPROTONOSUPPORT,
+				    "the kernel has no such cipher");
+	s->info.cipher = c->kernel;
+	s->info.version = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
+			  TLS_1_3_VERSION : TLS_1_2_VERSION;
+	s->done = true;
+	return 0;
+}
+
+/* The alert is best effort: one send, to a peer that may not listen. */
+static void send_alert(struct ktls_session *s, int error)
+{
+	char waste[4096];
+
+	gnutls_alert_send_appropriate(s->tls, error);
+	shutdown(s->fd, SHUT_WR);
+	for (size_t n = 0; n < DRAIN_MAX; n += sizeof(waste))
+		if (recv(s->fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
+			return;
+}
+
+static int give_up(struct ktls_session *s, int error)
+{
+	struct reason r = { error, -EPROTO, true, gnutls_strerror(error) };
+
+	note_names(s);
+	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return session_fail(s, -ECONNRESET, "the client refused: alert \"%s\"",
+				    gnutls_alert_get_name(gnutls_alert_get(s->tls)));
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].gnutls == error)
+			r = reasons[i];
+	if (r.alert)
+		send_alert(s, error);
+	if (s->error.text[0])		/* a hook knew better */
+		return r.ret;
+	return session_fail(s, r.ret, "%s", r.text);
+}
+
+int ktls_session_handshake(struct ktls_session *s)
+{
+	int ret = GNUTLS_E_INTERRUPTED;
+
+	if (s->done)
+		return 0;
+	if (!s->tls || s->error.text[0])
+		return -EINVAL;		/* it has failed before */
+	for (int i = 0; i < INTERRUPTIONS_MAX; i++) {
+		ret = gnutls_handshake(s->tls);
+		if (!ret)
+			return finish(s);
+		if (ret == GNUTLS_E_AGAIN)
+			return -EAGAIN;
+		if (gnutls_error_is_fatal(ret))
+			return give_up(s, ret);
+	}
+	return give_up(s, ret);
+}
+
+short ktls_session_events(const struct ktls_session *s)
+{
+	return s->tls && gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
+}
+
+const struct ktls_info *ktls_session_info(const struct ktls_session *s)
+{
+	return &s->info;
+}
+
+const char *ktls_session_error(const struct ktls_session *s)
+{
+	return s->error.text;
+}
+
+/* Leaves nothing of the session's secrets. No bye: it would be a record. */
+void session_forget(struct ktls_session *s)
+{
+	if (!s->tls)
+		return;
+	gnutls_deinit(s->tls);
+	s->tls = NULL;
+	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &s->nodelay,
+		   sizeof(s->nodelay));
+}
+
+void ktls_session_free(struct ktls_session *s)
+{
+	if (!s)
+		return;
+	session_forget(s);
+	free(s);
+}

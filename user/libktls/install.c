@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The keys leave GnuTLS for the kernel, and nothing of them stays here. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+/* RX first: the peer may send its request before we have set TX. */
+static const struct direction {
+	int option;
+	unsigned int read;
+	const char *name;
+} directions[] = {
+	{ TLS_RX, 1, "receiving" },
+	{ TLS_TX, 0, "sending" },
+};
+
+/*
+ * How GnuTLS's IV becomes the kernel's salt and IV. TLS 1.2 with a salt
+ * derives only the salt; the rest of the nonce goes with each record, and
+ * starts from the sequence number: at zero it would repeat Finished's.
+ */
+static const struct nonce_rule {
+	uint16_t version;
+	bool salted;
+	size_t size;		/* of GnuTLS's IV */
+	bool explicit_nonce;
+} nonce_rules[] = {
+	{ TLS_1_2_VERSION, true, 4, true },
+	{ TLS_1_2_VERSION, false, 12, false },
+	{ TLS_1_3_VERSION, true, 12, false },
+	{ TLS_1_3_VERSION, false, 12, false },
+};
+
+static const struct nonce_rule *find_rule(uint16_t version, bool salted)
+{
+	for (size_t i = 0; i < sizeof(nonce_rules) / sizeof(nonce_rules[0]); i++)
+		if (nonce_rules[i].version == version &&
+		    nonce_rules[i].salted == salted)
+			return &nonce_rules[i];
+	return NULL;
+}
+
+/* What GnuTLS lends us; the pointers lead into the session. */
+struct state {
+	gnutls_datum_t mac, iv, key;
+	unsigned char seq[8];
+};
+
+static void put(union crypto *out, struct span at, const unsigned char *from)
+{
+	memcpy(out->bytes + at.offset, from, at.size);
+}
+
+static int fill_crypto(union crypto *out, const struct ktls_info *info,
+		       const struct cipher *c, const struct state *st)
+{
+	static const unsigned char zero[8];
+	const struct nonce_rule *rule = find_rule(info->version, c->salt.size);
+
+	if (!rule || st->iv.size != rule->size || st->key.size != c->key.size)
+		return -EPROTO;
+	if (rule->explicit_nonce && !memcmp(st->seq, zero, sizeof(zero)))
+		return -EPROTO;
+	out->info.version = info->version;
+	out->info.cipher_type = c->kernel;
+	put(out, c->key, st->key.data);
+	put(out, c->salt, st->iv.data);
+	put(out, c->iv, rule->explicit_nonce ? st->seq :
+					       st->iv.data + c->salt.size);
+	put(out, c->seq, st->seq);
+	return 0;
+}
+
+static int install_one(struct ktls_session *s, const struct direction *d)
+{
+	const struct cipher *c = cipher_by_kernel(s->info.cipher);
+	union crypto crypto = {};
+	struct state st = {};
+	int ret;
+
+	ret = gnutls_record_get_state(s->tls, d->read, &st.mac, &st.iv,
+				      &st.key, st.seq);
+	ret = ret ? -EPROTO : fill_crypto(&crypto, &s->info, c, &st);
+	if (ret) {
+		session_fail(s, ret, "GnuTLS gave no usable key for %s",
+			     d->name);
+		goto wipe;
+	}
+	if (setsockopt(s->fd, SOL_TLS, d->option, &crypto, c->size))
+		ret = session_fail(s, -errno,
+				   "the kernel refused the key for %s (%s, %s): %s",
+				   d->name, ktls_version_name(s->info.version),
+				   c->name, strerror(errno));
+wipe:
+	explicit_bzero(&crypto, sizeof(crypto));
+	return ret;
+}
+
+/* Whatever GnuTLS still held would be lost, or encrypted twice. */
+static int check_quiet(struct ktls_session *s)
+{
+	if (!s->tls || !s->done)
+		return session_fail(s, -EINVAL, "the handshake is not complete");
+	if (gnutls_record_check_pending(s->tls) ||
+	    gnutls_record_check_corked(s->tls))
+		return session_fail(s, -EPROTO, "GnuTLS still holds data");
+	if (gnutls_transport_is_ktls_enabled(s->tls))
+		return session_fail(s, -EEXIST,
+				    "GnuTLS installed keys by itself; set ktls = false in its configuration");
+	return 0;
+}
+
+static int install_both(struct ktls_session *s)
+{
+	int ret = check_quiet(s);
+
+	for (size_t i = 0; !ret && i < 2; i++)
+		ret = install_one(s, &directions[i]);
+	/* TX is not set, so what GnuTLS writes passes as it is. */
+	if (ret && s->tls)
+		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
+				  GNUTLS_A_INTERNAL_ERROR);
+	return ret ? ret : limit_install(s);
+}
+
+int ktls_session_install(struct ktls_session *s)
+{
+	int ret = install_both(s);
+
+	session_forget(s);
+	return ret;
+}

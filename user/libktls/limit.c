@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How long a record may the client be sent? GnuTLS knows what the client
+ * said in record_size_limit (RFC 8449) or max_fragment_length (RFC 6066
+ * section 4), but has no way to ask it, and the kernel sends 16 KB records
+ * unless it is told. So the ClientHello is read here too.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+enum { EXT_MAX_FRAGMENT_LENGTH = 1, EXT_RECORD_SIZE_LIMIT = 28 };
+
+/* GnuTLS checks the values; whatever it refuses never gets to install. */
+static int on_extension(void *ctx, unsigned int id, const unsigned char *data,
+			unsigned int size)
+{
+	struct ktls_session *s = ctx;
+
+	if (id == EXT_RECORD_SIZE_LIMIT && size == 2)
+		s->record_size_limit = data[0] << 8 | data[1];
+	if (id == EXT_MAX_FRAGMENT_LENGTH && size == 1 &&
+	    data[0] >= 1 && data[0] <= 4)
+		s->max_fragment = 1u << (8 + data[0]);
+	return 0;
+}
+
+/* In plaintext bytes. In TLS 1.3 the limit counts the hidden type byte. */
+static unsigned int payload_limit(const struct ktls_session *s)
+{
+	unsigned int limit = RECORD_MAX;
+
+	if (s->record_size_limit)
+		limit = s->record_size_limit -
+			(s->info.version == TLS_1_3_VERSION);
+	else if (s->max_fragment)
+		limit = s->max_fragment;
+	return limit < RECORD_MAX ? limit : RECORD_MAX;
+}
+
+static bool kernel_can_limit(int fd)
+{
+	uint16_t now;
+	socklen_t len = sizeof(now);
+
+	return !getsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &now, &len);
+}
+
+/* Refused here, before our answer, the client is told why by an alert. */
+static int on_client_hello(gnutls_session_t tls, unsigned int type,
+			   unsigned int when, unsigned int incoming,
+			   const gnutls_datum_t *msg)
+{
+	struct ktls_session *s = gnutls_session_get_ptr(tls);
+	int ret;
+
+	(void)type;
+	(void)when;
+	if (!incoming)
+		return 0;
+	s->record_size_limit = s->max_fragment = 0;	/* a second Hello */
+	ret = gnutls_ext_raw_parse(s, on_extension, msg,
+				   GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	if (ret < 0)
+		return ret;
+	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s->fd))
+		return 0;
+	session_fail(s, -EOPNOTSUPP,
+		     "the client limits records to %u bytes, which this kernel cannot obey",
+		     payload_limit(s));
+	return GNUTLS_E_UNWANTED_ALGORITHM;	/* alert: handshake_failure */
+}
+
+void limit_watch(struct ktls_session *s)
+{
+	gnutls_session_set_ptr(s->tls, s);
+	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+					   GNUTLS_HOOK_PRE, on_client_hello);
+}
+
+int limit_install(struct ktls_session *s)
+{
+	uint16_t limit = payload_limit(s);
+
+	if (limit == RECORD_MAX)
+		return 0;
+	if (!setsockopt(s->fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &limit,
+			sizeof(limit)))
+		return 0;
+	return session_fail(s, -errno,
+			    "the kernel does not take the client's limit of %u bytes a record",
+			    limit);
+}
