@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "httpd.h"
+
+static ssize_t send_some(struct conn *c, const char *buf, size_t len, int flags)
+{
+	ssize_t n;
+
+	do {
+		n = send(c->watch.fd, buf, len,
+			 MSG_NOSIGNAL | MSG_DONTWAIT | flags);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	c->turn -= (size_t)n < c->turn ? (size_t)n : c->turn;
+	return n;
+}
+
+/* The socket took less than it was given: only then is a copy made. */
+static int keep(struct conn *c, const char *buf, size_t len, bool more)
+{
+	c->out = malloc(len);
+	if (!c->out)
+		return -ENOMEM;
+	memcpy(c->out, buf, len);
+	c->out_off = 0;
+	c->out_len = len;
+	c->out_more = more;
+	return 0;
+}
+
+int send_head(struct conn *c, const char *buf, size_t len, bool more)
+{
+	ssize_t n = send_some(c, buf, len, more ? MSG_MORE : 0);
+
+	if (n < 0)
+		return n;
+	return (size_t)n < len ? keep(c, buf + n, len - n, more) : 0;
+}
+
+static int send_kept(struct conn *c)
+{
+	ssize_t n = send_some(c, c->out + c->out_off, c->out_len - c->out_off,
+			      c->out_more ? MSG_MORE : 0);
+
+	if (n < 0)
+		return n;
+	c->out_off += n;
+	if (c->out_off < c->out_len)
+		return 0;
+	free(c->out);
+	c->out = NULL;
+	return 1;
+}
+
+static int send_body(struct conn *c)
+{
+	while (c->off < c->end) {
+		size_t left = c->end - c->off;
+		ssize_t n;
+
+		if (!c->turn)
+			return 0;		/* others first */
+		n = sendfile(c->watch.fd, c->file->file.fd, &c->off,
+			     left < c->turn ? left : c->turn);
+		if (n > 0) {
+			c->turn -= n;
+			continue;
+		}
+		if (n == 0)
+			return -ENODATA;	/* the file shrank under us */
+		if (errno == EAGAIN)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 1;
+}
+
+int send_pending(struct conn *c)
+{
+	int ret = c->out ? send_kept(c) : 1;
+
+	if (ret == 1)
+		ret = send_body(c);
+	if (ret == 1 && c->file) {
+		cache_put(c->file);
+		c->file = NULL;
+	}
+	return ret;
+}
