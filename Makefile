@@ -28,6 +28,11 @@ modules:
 modules_install: modules
 	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 
+KSFT ?= /usr/src/ktls-ksrc/tools/testing/selftests
+selftests_install: user
+	$(MAKE) -C selftests B=$(B) KSFT=$(KSFT) install \
+		INSTALL_PATH=$(DESTDIR)$(PREFIX)/libexec/ktls/selftests
+
 demo:
 	@scripts/demo
 check:
@@ -35,4 +40,4 @@ check:
 clean:
 	$(RM) -r $(B)
 
-.PHONY: all user install modules modules_install demo check clean
+.PHONY: all user install selftests_install modules modules_install demo check clean
