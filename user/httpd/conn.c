@@ -196,7 +196,9 @@ static void ready(struct watch *w, uint32_t events)
 
 static void refuse(struct conn *c)
 {
-	const struct request full = { .status = 503, .close = true };
+	const struct request full = {
+		.method = "-", .target = "", .status = 503, .close = true,
+	};
 	int ret = respond(c, &full);
 
 	settle(c, ret ? ret : send_pending(c), NULL, 0);

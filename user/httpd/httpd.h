@@ -42,6 +42,7 @@ struct server;
 
 /* request.c */
 struct request {
+	const char *method;		/* its name, or "-" */
 	const char *target;		/* as sent, inside the caller's buffer */
 	size_t target_len;
 	int status;			/* the error to answer, or 0 */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <llhttp.h>
-#include <string.h>
 #include <strings.h>
 
 #include "httpd.h"
@@ -102,10 +101,11 @@ int request_parse(struct request *req, const char *buf, size_t len)
 	struct parse p = { .req = req };
 	llhttp_errno_t err;
 
-	memset(req, 0, sizeof(*req));
+	*req = (struct request){ .method = "-", .target = "" };
 	llhttp_init(&p.llhttp, HTTP_REQUEST, &settings);
 	err = llhttp_execute(&p.llhttp, buf, len);
 	if (p.whole) {
+		req->method = llhttp_method_name(p.llhttp.method);
 		req->head = p.llhttp.method == HTTP_HEAD;
 		req->http10 = !p.llhttp.http_minor;
 		req->status = verdict(&p);

@@ -17,10 +17,10 @@ static void log_request(const struct conn *c, const struct request *req,
 		return;
 	if (len >= sizeof(target))
 		len = sizeof(target) - 1;
-	memcpy(target, req->target ? req->target : "", len);
+	memcpy(target, req->target, len);
 	target[len] = '\0';
 	log_info("%s %s \"%s\" %d %llu", conn_peer(c, peer, sizeof(peer)),
-		 req->head ? "HEAD" : "GET",
+		 req->method,
 		 log_escape(safe, sizeof(safe), target), status,
 		 (unsigned long long)length);
 }
