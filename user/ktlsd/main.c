@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ktlsd: options, what must be true before work begins, and in which order. */
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ktlsd.h"
+#include "log.h"
+
+static const char usage[] =
+	"Usage: ktlsd [-t] [-c FILE]\n"
+	"Makes TLS handshakes, gives the keys to the kernel, and hands the\n"
+	"sockets to servers that then read and write plaintext.\n"
+	"\n"
+	"  -c, --config FILE  configuration (default /etc/ktlsd.conf)\n"
+	"  -t, --test         test the configuration, then exit\n"
+	"  -V, --version      print the version, then exit\n"
+	"  -h, --help         print this text, then exit\n"
+	"\n"
+	"Exit status: 0 success, 1 the system said no, 2 usage or configuration.\n"
+	"See ktlsd(8), ktlsd.conf(5).\n";
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "test", no_argument, NULL, 't' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+/* Private keys and session keys live in this memory: no core, no ptrace. */
+static void guard_secrets(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
+		log_fatal(EXIT_SYSTEM, "cannot turn core dumps off");
+}
+
+static void load_credentials(struct service *sv)
+{
+	struct ktls_error err;
+
+	if (ktls_credentials_load(&sv->credentials, sv->certificate, sv->key,
+				  &err))
+		log_fatalx(EXIT_SYSTEM, "%s: %s", sv->name, err.text);
+}
+
+/*
+ * On a socket without a connection the kernel says ENOTCONN, but only after
+ * it has found, or loaded, the module.
+ */
+static void check_module(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		log_fatal(EXIT_SYSTEM, "socket");
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) &&
+	    errno != ENOTCONN)
+		log_fatal(EXIT_SYSTEM,
+			  "the kernel has no TLS; try \"modprobe tls\"");
+	close(fd);
+}
+
+/* One descriptor per handshake: take what we may. */
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+int main(int argc, char **argv)
+{
+	const char *file = "/etc/ktlsd.conf";
+	struct agent agent = {};
+	struct service *sv;
+	bool test = false;
+	int c;
+
+	log_init("ktlsd");
+	while ((c = getopt_long(argc, argv, "c:tVh", long_options, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			file = optarg;
+			break;
+		case 't':
+			test = true;
+			break;
+		case 'V':
+			puts("ktlsd " KTLS_VERSION);
+			return 0;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			return EXIT_CONFIG;	/* getopt has said what */
+		}
+	if (optind < argc)
+		log_fatalx(EXIT_CONFIG, "what is \"%s\"? See ktlsd --help",
+			   argv[optind]);
+
+	config_load(&agent.services, file);
+	guard_secrets();
+	STAILQ_FOREACH(sv, &agent.services, next)
+		load_credentials(sv);
+	if (test) {
+		printf("configuration %s is good\n", file);
+	} else {
+		check_module();
+		raise_descriptors();
+		agent_run(&agent);
+	}
+	config_free(&agent.services);
+	return 0;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The hand-off socket: to a server that listens, or inherited from one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ktlsd.h"
+#include "log.h"
+
+/* "fd:N": the server is our parent, and we live as long as it holds on. */
+static bool is_inherited(const struct service *sv)
+{
+	return !strncmp(sv->handoff, "fd:", 3);
+}
+
+static void lose(struct service *sv)
+{
+	struct shake *sh;
+
+	server_close(sv);
+	while ((sh = TAILQ_FIRST(&sv->waiting)))
+		shake_end(sh, "the server has gone");
+	if (is_inherited(sv))
+		sv->agent->loop.stop = true;
+	else
+		log_warnx("%s: the server has left %s", sv->name, sv->handoff);
+}
+
+static void on_server(struct watch *w, uint32_t events)
+{
+	struct service *sv = (void *)((char *)w -
+				      offsetof(struct service, server));
+	struct shake *sh;
+
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		lose(sv);
+		return;
+	}
+	while ((sh = TAILQ_FIRST(&sv->waiting)))
+		if (shake_deliver(sh))
+			return;		/* full again */
+	loop_change(&sv->agent->loop, w, 0);
+}
+
+static int reach(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, ret;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		/* Its queue is full; EAGAIN has another meaning here. */
+		ret = errno == EAGAIN ? -EBUSY : -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+static int inherit(const char *text)
+{
+	int type = 0, domain = 0, fd;
+	socklen_t len = sizeof(int);
+	char *end;
+
+	fd = strtol(text, &end, 10);
+	if (end == text || *end || fd < 0)
+		return -EINVAL;
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
+		return -errno;
+	if (type != SOCK_SEQPACKET || domain != AF_UNIX)
+		return -EPROTOTYPE;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return -errno;
+	return fd;
+}
+
+static int attach(struct service *sv)
+{
+	int fd = is_inherited(sv) ? inherit(sv->handoff + 3) :
+				    reach(sv->handoff);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	sv->server.fd = fd;
+	sv->server.ready = on_server;
+	ret = loop_add(&sv->agent->loop, &sv->server, 0);
+	if (!ret)
+		return 0;
+	close(fd);
+	sv->server.fd = -1;
+	return ret;
+}
+
+void server_open(struct service *sv)
+{
+	int ret = attach(sv);
+
+	if (!ret)
+		return;
+	errno = -ret;
+	log_fatal(EXIT_SYSTEM, "%s: cannot reach the server at hand-off socket %s",
+		  sv->name, sv->handoff);
+}
+
+int server_send(struct service *sv, int fd, const struct ktls_info *info)
+{
+	int ret = sv->server.fd < 0 ? attach(sv) : 0;
+
+	return ret ? ret : ktls_handoff_send(sv->server.fd, fd, info);
+}
+
+void server_wait(struct service *sv)
+{
+	loop_change(&sv->agent->loop, &sv->server, EPOLLOUT);
+}
+
+void server_close(struct service *sv)
+{
+	if (sv->server.fd < 0)
+		return;
+	loop_del(&sv->agent->loop, &sv->server);
+	close(sv->server.fd);
+	sv->server.fd = -1;
+}
