@@ -29,9 +29,13 @@ modules_install: modules
 	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 
 KSFT ?= /usr/src/ktls-ksrc/tools/testing/selftests
+libexec = $(DESTDIR)$(PREFIX)/libexec/ktls
 selftests_install: user
 	$(MAKE) -C selftests B=$(B) KSFT=$(KSFT) install \
-		INSTALL_PATH=$(DESTDIR)$(PREFIX)/libexec/ktls/selftests
+		INSTALL_PATH=$(libexec)/selftests
+	cp -r $(KSFT)/kselftest $(KSFT)/run_kselftest.sh scripts/certs $(libexec)/
+	@$(MAKE) -s -C selftests B=$(B) KSFT=$(KSFT) emit_tests \
+		COLLECTION=selftests > $(libexec)/kselftest-list.txt
 
 demo:
 	@scripts/demo
