@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Behind the wall: only exchange.c and genl.c include this. */
+#ifndef KTLSSTAT_GENL_H
+#define KTLSSTAT_GENL_H
+
+#include <libmnl/libmnl.h>
+#include <linux/genetlink.h>
+
+#include "ktlsstat.h"
+
+struct genl {
+	struct mnl_socket *nl;
+	uint32_t seq;
+	uint16_t family;
+	bool interrupted;		/* NLM_F_DUMP_INTR was seen */
+	char words[256];		/* of the kernel about the last failure */
+	/* The kernel fills up to 32 KiB of a dump at a time. */
+	_Alignas(struct nlmsghdr) char buf[32768];
+};
+
+struct request {
+	uint16_t type, flags;
+	uint8_t cmd, version;
+	const char *name;		/* CTRL_ATTR_FAMILY_NAME, or NULL */
+	int (*reply)(const struct nlmsghdr *nlh, void *out);
+	void *out;
+};
+
+/* exchange.c */
+int exchange_open(struct genl *g);
+/* Asks, and hands each message of the answer to @r->reply. */
+int exchange(struct genl *g, const struct request *r);
+
+#endif
