@@ -20,7 +20,9 @@ install:
 # it a copy. (MO= would do, from kernel 6.13 on.)
 kstage := $(B)/kmod-$(KERNELRELEASE)
 stage   = mkdir -p $(kstage) && cp -pru Kbuild kmod $(kstage)/
-kbuild  = $(MAKE) -C $(KDIR) M=$(kstage) KTLS_VERSION=$(VERSION)
+# BTF would need pahole and the kernel's vmlinux, for nobody's benefit.
+kbuild  = $(MAKE) -C $(KDIR) M=$(kstage) KTLS_VERSION=$(VERSION) \
+	CONFIG_DEBUG_INFO_BTF_MODULES=
 
 modules:
 	@$(stage)

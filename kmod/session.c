@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sessions and the sums over them. A session is born with its first key
+ * and holds its socket until it is finished, so that it stays safe to look at
+ * even when the end of the connection goes unseen.
+ *
+ * A sum counts live and closed sessions alike: whenever a session is measured
+ * the difference to the last time is added. So closing moves nothing, and a
+ * reader cannot see a session twice or not at all.
+ */
+#include <linux/hashtable.h>
+#include <linux/moduleparam.h>
+#include <linux/sock_diag.h>
+#include <net/inet_sock.h>
+#include <net/netns/generic.h>
+#include "internal.h"
+
+/* How often sessions are looked for whose end was not seen. */
+#define COLLECT_INTERVAL	(60 * HZ)
+
+struct ktls_net {
+	struct list_head sessions;	/* RCU, in the order of their ids */
+	u64 untracked;			/* of those missed, not yet closed */
+	struct totals totals;
+};
+
+static unsigned int max_sessions = 65536;
+module_param(max_sessions, uint, 0644);
+MODULE_PARM_DESC(max_sessions, "Most sessions followed at a time in one network namespace");
+
+static DEFINE_HASHTABLE(table, 12);
+static DEFINE_SPINLOCK(sessions_lock);	/* table, lists, sums, finishing */
+static unsigned int net_id;
+static u64 last_id;
+
+static struct ktls_net *ktls_net(const struct net *net)
+{
+	return net_generic(net, net_id);
+}
+
+/* Under RCU, or with the socket locked, which keeps it from being finished. */
+struct session *session_find(const struct sock *sk)
+{
+	struct session *s;
+
+	hash_for_each_possible_rcu(table, s, by_sock, (unsigned long)sk)
+		if (s->sk == sk)
+			return s;
+	return NULL;
+}
+
+/* In any context: the socket has references of its own until its close ends. */
+void session_put(struct session *s)
+{
+	if (!refcount_dec_and_test(&s->refs))
+		return;
+	sock_put(s->sk);
+	kfree_rcu(s, rcu);
+}
+
+static void fill_addresses(struct session *s, const struct sock *sk)
+{
+	s->family = sk->sk_family;
+	s->local_port = inet_sk(sk)->inet_num;
+	s->remote_port = ntohs(sk->sk_dport);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		s->local = sk->sk_v6_rcv_saddr;
+		s->remote = sk->sk_v6_daddr;
+		return;
+	}
+#endif
+	s->local.s6_addr32[0] = sk->sk_rcv_saddr;
+	s->remote.s6_addr32[0] = sk->sk_daddr;
+}
+
+static struct session *alloc(struct sock *sk, const struct tls_context *ctx)
+{
+	struct session *s = kzalloc(sizeof(*s), GFP_ATOMIC | __GFP_NOWARN);
+	u32 cookie[2];
+
+	if (!s)
+		return NULL;
+	sock_diag_save_cookie(sk, cookie);
+	s->cookie = (u64)cookie[1] << 32 | cookie[0];
+	s->inode = sk->sk_socket ? SOCK_INODE(sk->sk_socket)->i_ino : 0;
+	s->uid = sk->sk_uid;
+	s->version = ctx->prot_info.version;
+	s->cipher = ctx->prot_info.cipher_type;
+	fill_addresses(s, sk);
+	s->born = get_jiffies_64();
+	refcount_set(&s->refs, 1);
+	sock_hold(sk);
+	s->sk = sk;
+	return s;
+}
+
+/* The sums that one direction of @s belongs to, if there can be any. */
+static struct sum *sum_of(struct totals *t, const struct session *s, int dir)
+{
+	unsigned int version = s->version - TLS_1_2_VERSION;
+	unsigned int cipher = s->cipher - TLS_CIPHER_AES_GCM_128;
+	unsigned int mode = s->dir[dir].mode - KTLS_STATS_MODE_SW;
+
+	if (version >= VERSIONS || cipher >= CIPHERS || mode >= MODES)
+		return NULL;
+	return &t->sums[version][cipher][mode][dir];
+}
+
+/*
+ * With the socket locked, from a probe or when adopting. Returns NULL, and
+ * counts the miss, when there is no memory or the bound is reached.
+ */
+struct session *session_create(struct sock *sk, u32 flags)
+{
+	struct net *net = sock_net(sk);
+	struct tls_context *ctx = tls_get_ctx(sk);
+	struct ktls_net *kn = ktls_net(net);
+	struct session *s;
+	unsigned long irq;
+
+	/* A network namespace is taken down after a grace period only. */
+	if (!check_net(net))
+		return NULL;
+	s = alloc(sk, ctx);
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (!s || kn->totals.live >= READ_ONCE(max_sessions)) {
+		kn->totals.missed++;
+		kn->untracked++;
+		goto miss;
+	}
+	s->flags = flags;
+	s->id = ++last_id;
+	kn->totals.live++;
+	hash_add_rcu(table, &s->by_sock, (unsigned long)sk);
+	list_add_tail_rcu(&s->by_net, &kn->sessions);
+	spin_unlock_irqrestore(&sessions_lock, irq);
+	return s;
+
+miss:
+	spin_unlock_irqrestore(&sessions_lock, irq);
+	if (s)
+		session_put(s);
+	return NULL;
+}
+
+/* A keyed socket that nobody followed is about to close. */
+void session_untracked(struct sock *sk)
+{
+	struct ktls_net *kn = ktls_net(sock_net(sk));
+	unsigned long irq;
+
+	if (!check_net(sock_net(sk)))
+		return;
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (kn->untracked)
+		kn->untracked--;
+	else
+		kn->totals.missed++;
+	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+/* With the socket locked: count this direction from here on. */
+void session_key(struct session *s, int dir)
+{
+	struct direction *d = &s->dir[dir];
+
+	d->seq = measure_seq(tls_get_ctx(s->sk), dir);
+	d->wire = measure_wire(s, dir);
+	d->keyed = true;
+}
+
+/* With the socket locked. @old_seq is where the earlier key ended. */
+void session_rekey(struct session *s, int dir, u64 old_seq)
+{
+	struct direction *d = &s->dir[dir];
+
+	d->kept += old_seq - d->seq;
+	d->seq = measure_seq(tls_get_ctx(s->sk), dir);
+	d->rekeys++;
+}
+
+static void add(struct counters *to, const struct counters *now,
+		const struct counters *last)
+{
+	to->bytes += now->bytes - last->bytes;
+	to->records += now->records - last->records;
+	to->wire += now->wire - last->wire;
+	to->control += now->control - last->control;
+	to->rekeys += now->rekeys - last->rekeys;
+}
+
+/* With the socket locked: @c is what the direction has come to. */
+void session_sum(struct session *s, int dir, const struct counters *c)
+{
+	struct direction *d = &s->dir[dir];
+	unsigned long irq;
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (s->finished)
+		goto unlock;
+	if (!d->sum) {
+		/* Known only after the key is in: TLS tries the device first. */
+		d->mode = measure_mode(tls_get_ctx(s->sk), dir);
+		d->sum = sum_of(&ktls_net(sock_net(s->sk))->totals, s, dir);
+		if (d->sum)
+			d->sum->live++;
+	}
+	if (d->sum)
+		add(&d->sum->counters, c, &d->counters);
+	d->counters = *c;
+unlock:
+	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+/* From probes, in any context: not all callers have the socket locked. */
+void session_error(struct session *s)
+{
+	struct ktls_net *kn;
+	unsigned long irq;
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (!s->finished) {
+		kn = ktls_net(sock_net(s->sk));
+		kn->totals.errors++;
+		atomic_inc(&s->errors);
+	}
+	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+/* The counters stand. The session goes with its last reader. */
+void session_finish(struct session *s, u32 flags)
+{
+	struct ktls_net *kn = ktls_net(sock_net(s->sk));
+	unsigned long irq;
+	int dir;
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (s->finished) {
+		spin_unlock_irqrestore(&sessions_lock, irq);
+		return;
+	}
+	s->finished = true;
+	s->flags |= flags;
+	s->age = jiffies64_to_msecs(get_jiffies_64() - s->born);
+	s->idle = measure_idle(s->sk);
+	for (dir = TX; dir < DIRECTIONS; dir++) {
+		if (!s->dir[dir].sum)
+			continue;
+		s->dir[dir].sum->live--;
+		s->dir[dir].sum->closed++;
+	}
+	kn->totals.live--;
+	kn->totals.closed++;
+	hash_del_rcu(&s->by_sock);
+	list_del_rcu(&s->by_net);
+	spin_unlock_irqrestore(&sessions_lock, irq);
+
+	event_queue(s, EVENT_CLOSE);
+	session_put(s);			/* of the table */
+}
+
+static void measure_again(struct session *s)
+{
+	struct tls_context *ctx = measure_context(s->sk);
+	struct counters c;
+	int dir;
+
+	if (!ctx) {
+		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
+		return;
+	}
+	for (dir = TX; dir < DIRECTIONS; dir++)
+		if (s->dir[dir].keyed &&
+		    measure(s, dir, measure_seq(ctx, dir), &c))
+			session_sum(s, dir, &c);
+}
+
+static void fill_view(struct session *s, struct view *v)
+{
+	unsigned long irq;
+	int dir;
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	for (dir = TX; dir < DIRECTIONS; dir++) {
+		v->counters[dir] = s->dir[dir].counters;
+		v->mode[dir] = s->dir[dir].mode;
+	}
+	v->errors = atomic_read(&s->errors);
+	v->flags = s->flags;
+	v->age = s->age;
+	v->idle = s->idle;
+	if (!s->finished) {
+		v->age = jiffies64_to_msecs(get_jiffies_64() - s->born);
+		v->idle = measure_idle(s->sk);
+	}
+	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+/* What the session has come to; @v may be NULL. May sleep. */
+void session_look(struct session *s, struct view *v)
+{
+	bool slow;
+
+	if (!READ_ONCE(s->finished)) {
+		slow = lock_sock_fast(s->sk);
+		if (!s->finished)
+			measure_again(s);
+		unlock_sock_fast(s->sk, slow);
+	}
+	if (v)
+		fill_view(s, v);
+}
+
+/*
+ * Walks the live sessions of @net: the one after @prev, whose reference is
+ * taken over, or the first one with an id above @id if there is no @prev.
+ * Returns it with a reference, or NULL at the end.
+ */
+struct session *session_next(struct net *net, struct session *prev, u64 id)
+{
+	struct ktls_net *kn = ktls_net(net);
+	struct session *s;
+	unsigned long irq;
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	if (prev && !prev->finished) {
+		s = list_next_entry(prev, by_net);
+	} else {
+		if (prev)
+			id = prev->id;
+		list_for_each_entry(s, &kn->sessions, by_net)
+			if (s->id > id)
+				break;
+	}
+	if (list_entry_is_head(s, &kn->sessions, by_net))
+		s = NULL;
+	else
+		refcount_inc(&s->refs);
+	spin_unlock_irqrestore(&sessions_lock, irq);
+
+	if (prev)
+		session_put(prev);
+	return s;
+}
+
+/* Returns it with a reference, or NULL. */
+struct session *session_by_cookie(struct net *net, u64 cookie)
+{
+	struct session *s;
+
+	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
+		if (s->cookie == cookie)
+			return s;
+	return NULL;
+}
+
+/* May sleep. */
+void session_totals(struct net *net, struct totals *t)
+{
+	struct session *s;
+	unsigned long irq;
+
+	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
+		session_look(s, NULL);
+
+	spin_lock_irqsave(&sessions_lock, irq);
+	*t = ktls_net(net)->totals;
+	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+static struct session *find_dead(void)
+{
+	struct session *s;
+	int bucket;
+
+	rcu_read_lock();
+	hash_for_each_rcu(table, bucket, s, by_sock)
+		if ((sock_flag(s->sk, SOCK_DEAD) || !tls_get_ctx(s->sk)) &&
+		    refcount_inc_not_zero(&s->refs))
+			goto unlock;
+	s = NULL;
+unlock:
+	rcu_read_unlock();
+	return s;
+}
+
+/*
+ * Somebody may switch the probes off (/sys/kernel/debug/kprobes/enabled), and
+ * sockets must not be kept because of that.
+ */
+static void collect(struct work_struct *work)
+{
+	struct session *s;
+
+	while ((s = find_dead())) {
+		session_look(s, NULL);
+		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
+		session_put(s);
+	}
+	schedule_delayed_work(to_delayed_work(work), COLLECT_INTERVAL);
+}
+
+static DECLARE_DELAYED_WORK(collector, collect);
+
+static int __net_init enter_net(struct net *net)
+{
+	INIT_LIST_HEAD(&ktls_net(net)->sessions);
+	return 0;
+}
+
+/* The namespace goes, or the module does. No probe can add sessions to it. */
+static void __net_exit leave_net(struct net *net)
+{
+	struct session *s;
+
+	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
+		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
+	event_flush();
+}
+
+static struct pernet_operations net_ops = {
+	.init = enter_net,
+	.exit = leave_net,
+	.id = &net_id,
+	.size = sizeof(struct ktls_net),
+};
+
+int session_init(void)
+{
+	int ret = register_pernet_subsys(&net_ops);
+
+	if (!ret)
+		schedule_delayed_work(&collector, COLLECT_INTERVAL);
+	return ret;
+}
+
+void session_exit(void)
+{
+	cancel_delayed_work_sync(&collector);
+	unregister_pernet_subsys(&net_ops);
+}
