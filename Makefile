@@ -20,15 +20,17 @@ install:
 # it a copy. (MO= would do, from kernel 6.13 on.)
 kstage := $(B)/kmod-$(KERNELRELEASE)
 stage   = mkdir -p $(kstage) && cp -pru Kbuild kmod $(kstage)/
-# BTF would need pahole and the kernel's vmlinux, for nobody's benefit.
+# BTF would need pahole and the kernel's vmlinux, and a signature Debian's key.
+# Header packages have no System.map, without which kbuild runs no depmod.
 kbuild  = $(MAKE) -C $(KDIR) M=$(kstage) KTLS_VERSION=$(VERSION) \
-	CONFIG_DEBUG_INFO_BTF_MODULES=
+	CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_MODULE_SIG_ALL=
 
 modules:
 	@$(stage)
 	$(kbuild) modules
 modules_install: modules
 	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	depmod $(if $(DESTDIR),-b $(DESTDIR)) $(KERNELRELEASE)
 
 KSFT ?= /usr/src/ktls-ksrc/tools/testing/selftests
 libexec = $(DESTDIR)$(PREFIX)/libexec/ktls
