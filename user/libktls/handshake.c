@@ -11,8 +11,12 @@
 
 #include "internal.h"
 
-/* A ClientHello is 0.5 to 2 KB; GnuTLS itself would take 128 KB. */
-#define MESSAGE_MAX 16384
+/*
+ * What a client may send in its whole handshake; 1 to 4 KB are usual. GnuTLS
+ * has no such bound: it would gather a message of 16 MB, and copy it anew
+ * with each record.
+ */
+#define RECEIVED_MAX 65536
 
 /* Warnings and other interruptions that one call bears. */
 #define INTERRUPTIONS_MAX 16
@@ -42,7 +46,7 @@ static const struct reason {
 	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, true,
 	  "the client sent a record that is too long, or is no TLS client" },
 	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, -EPROTO, true,
-	  "the client sent a handshake message that is too long" },
+	  "the client's handshake is too long" },
 	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, true,
 	  "no cipher suite in common with the client" },
 	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, true,
@@ -80,6 +84,23 @@ static int hurry(struct ktls_session *s)
 	return 0;
 }
 
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct ktls_session *s = ptr;
+	ssize_t n;
+
+	if (s->received >= RECEIVED_MAX) {
+		gnutls_transport_set_errno(s->tls, EMSGSIZE);
+		return -1;
+	}
+	n = recv(s->fd, buf, len, MSG_DONTWAIT);
+	if (n < 0)
+		gnutls_transport_set_errno(s->tls, errno);
+	else
+		s->received += n;
+	return n;
+}
+
 static int open_tls(struct ktls_session *s, const struct ktls_credentials *c)
 {
 	int ret;
@@ -92,8 +113,9 @@ static int open_tls(struct ktls_session *s, const struct ktls_credentials *c)
 	}
 	if (credentials_use(c, s->tls))
 		return -ENOMEM;
-	gnutls_handshake_set_max_packet_length(s->tls, MESSAGE_MAX);
 	gnutls_transport_set_int(s->tls, s->fd);
+	gnutls_transport_set_pull_function(s->tls, pull);
+	gnutls_transport_set_ptr2(s->tls, s, (void *)(intptr_t)s->fd);
 	limit_watch(s);
 	return 0;
 }
@@ -176,6 +198,8 @@ static int give_up(struct ktls_session *s, int error)
 	struct reason r = { error, -EPROTO, true, gnutls_strerror(error) };
 
 	note_names(s);
+	if (error == GNUTLS_E_PULL_ERROR && s->received >= RECEIVED_MAX)
+		error = GNUTLS_E_HANDSHAKE_TOO_LARGE;
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return session_fail(s, -ECONNRESET, "the client refused: alert \"%s\"",
 				    gnutls_alert_get_name(gnutls_alert_get(s->tls)));

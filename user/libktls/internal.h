@@ -49,6 +49,7 @@ struct ktls_session {
 	int fd;				/* the caller's */
 	int nodelay;			/* TCP_NODELAY as we found it */
 	bool done;			/* the handshake is complete */
+	size_t received;		/* bytes, in the handshake */
 	gnutls_session_t tls;		/* NULL once the keys have left */
 	unsigned int record_size_limit;	/* what the client asked for, or 0 */
 	unsigned int max_fragment;
