@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What ktls_stats.ko says, as plain structs. 0 or -errno everywhere. */
+#ifndef STATS_GENL_H
+#define STATS_GENL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct stats;
+
+struct stats_direction {
+	uint32_t mode;
+	uint64_t live, closed;
+	uint64_t bytes, records, wire, control, rekeys;
+};
+
+struct stats_session {
+	uint8_t cmd;
+	uint64_t cookie, inode;
+	uint32_t uid, family, local_port, remote_port, version, cipher;
+	uint8_t local[16], remote[16];
+	struct stats_direction tx, rx;
+	uint64_t errors, age, idle;
+	uint32_t flags;
+};
+
+struct stats_breakdown {
+	uint32_t version, cipher, mode;
+	struct stats_direction tx, rx;
+};
+
+struct stats_totals {
+	uint64_t live, closed, missed, errors;
+	struct stats_direction tx, rx;
+	struct stats_breakdown breakdown[40];
+	unsigned int breakdowns;
+};
+
+int stats_open(struct stats **out);
+void stats_close(struct stats *s);
+int stats_session(struct stats *s, uint64_t cookie, struct stats_session *out);
+int stats_dump(struct stats *s, struct stats_session *out, size_t max);
+int stats_totals(struct stats *s, struct stats_totals *out);
+int stats_join(struct stats *s, const char *group);
+/* The next event of @cookie, within two seconds, or -ETIMEDOUT. */
+int stats_event(struct stats *s, uint8_t cmd, uint64_t cookie,
+		struct stats_session *out);
+
+#endif
