@@ -39,50 +39,47 @@ static bool wants_index(const char *path)
 	return !strcmp(path, ".") || path[strlen(path) - 1] == '/';
 }
 
-static int open_index(int root, const char *path)
+static int open_stat(int root, const char *path, struct stat *st)
+{
+	int fd = open_beneath(root, path);
+	int ret;
+
+	if (fd < 0 || !fstat(fd, st))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static int open_index(int root, const char *path, struct stat *st)
 {
 	char index[PATH_MAX];
 	int n = snprintf(index, sizeof(index), "%s/index.html", path);
 
 	if (n >= (int)sizeof(index))
 		return -ENAMETOOLONG;
-	return open_beneath(root, index);
-}
-
-/* @fd, or the index of the directory that it is; one of them is closed. */
-static int resolve_index(int fd, int root, const char *path)
-{
-	struct stat st;
-	int ret = fd;
-
-	if (fstat(fd, &st))
-		ret = -errno;
-	else if (!S_ISDIR(st.st_mode))
-		return fd;
-	else if (!wants_index(path))
-		ret = -EISDIR;
-	else
-		ret = open_index(root, path);
-	close(fd);
-	return ret;
+	return open_stat(root, index, st);
 }
 
 int file_open(struct file *f, int root, const char *path)
 {
+	bool index = wants_index(path);
 	struct stat st;
-	int fd = open_beneath(root, path);
+	int fd = open_stat(root, path, &st);
 
-	if (fd >= 0)
-		fd = resolve_index(fd, root, path);
+	if (fd >= 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		fd = index ? open_index(root, path, &st) : -EISDIR;
+	}
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st.st_mode)) {
 		close(fd);
 		return -EACCES;
 	}
 	f->fd = fd;
 	f->size = st.st_size;
-	f->type = wants_index(path) ? path_type("index.html") : path_type(path);
+	f->type = path_type(index ? "index.html" : path);
 	return 0;
 }
 

@@ -59,18 +59,27 @@ static int send_kept(struct conn *c)
 	return 1;
 }
 
+/* Where a turn ends inside a file, pages and records still end together. */
+static size_t portion(const struct conn *c)
+{
+	size_t left = c->end - c->off;
+
+	return left <= c->turn ? left : c->turn / RECORD_MAX * RECORD_MAX;
+}
+
 static int send_body(struct conn *c)
 {
 	while (c->off < c->end) {
-		size_t left = c->end - c->off;
+		size_t want = portion(c);
 		ssize_t n;
 
-		if (!c->turn)
+		if (!want)
 			return 0;		/* others first */
-		n = sendfile(c->watch.fd, c->file->file.fd, &c->off,
-			     left < c->turn ? left : c->turn);
+		n = sendfile(c->watch.fd, c->file->file.fd, &c->off, want);
 		if (n > 0) {
 			c->turn -= n;
+			if ((size_t)n < want)
+				return 0;	/* full, or we hear it next */
 			continue;
 		}
 		if (n == 0)
