@@ -30,7 +30,6 @@ modules:
 	$(kbuild) modules
 modules_install: modules
 	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
-	$(if $(DESTDIR),,depmod $(KERNELRELEASE))
 	depmod $(if $(DESTDIR),-b $(DESTDIR)) $(KERNELRELEASE)
 
 KSFT ?= /usr/src/ktls-ksrc/tools/testing/selftests
