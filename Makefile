@@ -37,7 +37,7 @@ libexec = $(DESTDIR)$(PREFIX)/libexec/ktls
 selftests_install: user
 	$(MAKE) -C selftests B=$(B) KSFT=$(KSFT) install \
 		INSTALL_PATH=$(libexec)/selftests
-	cp -r $(KSFT)/kselftest $(KSFT)/run_kselftest.sh scripts/certs $(libexec)/
+	cp -r $(KSFT)/kselftest $(KSFT)/run_kselftest.sh $(libexec)/
 	@$(MAKE) -s -C selftests B=$(B) KSFT=$(KSFT) emit_tests \
 		COLLECTION=selftests > $(libexec)/kselftest-list.txt
 
