@@ -3,7 +3,6 @@
  * For scripts: one line per session, fields parted by tabs, all numbers exact.
  * Fields are only ever appended.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,33 +28,30 @@ static void endpoint(const struct address *a)
 {
 	char buf[64];
 
-	printf("%s\t%" PRIu32 "\t", address_name(buf, sizeof(buf), a), a->port);
+	printf("%s\t%u\t", address_name(buf, sizeof(buf), a), a->port);
 }
 
 static void direction(const struct direction *d)
 {
 	char mode[NAME_SIZE];
 
-	printf("%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t",
-	       mode_name(mode, d->mode), d->bytes, d->records, d->wire,
-	       d->rekeys);
+	printf("%s\t%ju\t%ju\t%ju\t%ju\t", mode_name(mode, d->mode),
+	       d->bytes, d->records, d->wire, d->rekeys);
 }
 
 static void line(const struct session *s)
 {
 	char version[NAME_SIZE], cipher[NAME_SIZE];
 
-	printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t", s->cookie, s->inode,
-	       s->uid);
+	printf("%ju\t%ju\t%u\t", s->cookie, s->inode, s->uid);
 	endpoint(&s->local);
 	endpoint(&s->remote);
 	printf("%s\t%s\t", version_name(version, s->version),
 	       cipher_name(cipher, s->cipher));
 	direction(&s->tx);
-	printf("%" PRIu64 "\t", s->tx.control);
+	printf("%ju\t", s->tx.control);
 	direction(&s->rx);
-	printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\n",
-	       s->errors, s->age, s->idle, s->flags);
+	printf("%ju\t%ju\t%ju\t%u\n", s->errors, s->age, s->idle, s->flags);
 }
 
 int dump_main(unsigned int opts)

@@ -14,8 +14,10 @@ struct genl {
 	uint16_t family;
 	bool interrupted;		/* NLM_F_DUMP_INTR was seen */
 	char words[256];		/* of the kernel about the last failure */
-	/* The kernel fills up to 32 KiB of a dump at a time. */
-	_Alignas(struct nlmsghdr) char buf[32768];
+	union {
+		char buf[32768];	/* the kernel's most of a dump at once */
+		struct nlmsghdr align;
+	};
 };
 
 struct request {

@@ -4,7 +4,7 @@
  *
  *	main.c		the command line: a table of options, one of commands
  *	show.c		totals
- *	list.c		live sessions; columns.c says what stands in a row
+ *	list.c		live sessions
  *	dump.c		live sessions, tab-separated
  *	sessions.c	all of them, or why not
  *	genl.c		the wall to the kernel: what can be asked
@@ -14,6 +14,7 @@
  *	process.c	which processes hold a socket
  *	json.c		the same structs as JSON
  *	output.c	text tables, failures
+ *	cells.c		what can stand in a column of such a table
  *	names.c		numbers as words and units
  */
 #ifndef KTLSSTAT_H
@@ -117,14 +118,8 @@ const char *genl_reason(const struct genl *g, int err);
 /* sessions.c: all sessions, or the reason why not said and -errno */
 int sessions_get(struct sessions *s, unsigned int opts);
 
-/* tls_stat.c */
-struct tls_stat {
-	char name[48];
-	uint64_t value;
-};
-
-/* The number of counters in *@out (free() it), or -errno. */
-int tls_stat_read(struct tls_stat **out);
+/* tls_stat.c: show without our module; returns the exit status */
+int tls_stat_main(unsigned int opts);
 
 /* process.c */
 struct holder {
@@ -144,26 +139,26 @@ void holders_scan(struct holders *h, const struct sessions *s);
 const struct holder *holders_find(const struct holders *h, uint64_t inode,
 				  size_t *n);
 
-/* columns.c */
-struct row {				/* of list */
-	const struct session *s;
-	const struct holder *holder;	/* or NULL */
-	size_t holders;
-	char user[40];
-};
+/* cells.c: write one word about what is @at some place of a row */
+void cell_text(char *out, size_t size, const void *at, unsigned int opts);
+void cell_number(char *out, size_t size, const void *at, unsigned int opts);
+void cell_bytes(char *out, size_t size, const void *at, unsigned int opts);
+void cell_duration(char *out, size_t size, const void *at, unsigned int opts);
+void cell_version(char *out, size_t size, const void *at, unsigned int opts);
+void cell_cipher(char *out, size_t size, const void *at, unsigned int opts);
+void cell_flags(char *out, size_t size, const void *at, unsigned int opts);
+void cell_address(char *out, size_t size, const void *at, unsigned int opts);
+
+/* output.c */
+#define CELL_SIZE 256
 
 struct column {
 	const char *title;
 	bool right;
-	void (*cell)(char *out, size_t size, const void *row,
+	void (*cell)(char *out, size_t size, const void *at,
 		     unsigned int opts);
+	size_t at;			/* in a row */
 };
-
-extern const struct column list_columns[];
-extern const size_t list_ncolumns;
-
-/* output.c */
-#define CELL_SIZE 128
 
 struct table {
 	const struct column *columns;
@@ -177,7 +172,15 @@ void table_print(const struct table *t, unsigned int opts);
 /* Says it once, as a line or as JSON; returns @status. */
 int fail(unsigned int opts, int status, const char *fmt, ...) PRINTF(3, 4);
 
-/* json.c: new references, NULL for want of memory */
+/* json.c */
+struct row {				/* a session and what we add to it */
+	struct session s;
+	const struct holder *holder;
+	size_t holders;
+	char user[40];
+};
+
+/* New references, NULL for want of memory: */
 json_t *json_u64(uint64_t n);
 json_t *json_totals(const struct totals *t);
 json_t *json_session(const struct row *r);
@@ -190,8 +193,8 @@ int json_print(json_t *j, unsigned int opts);
 const char *version_name(char buf[NAME_SIZE], uint32_t id);
 const char *cipher_name(char buf[NAME_SIZE], uint32_t id);
 const char *mode_name(char buf[NAME_SIZE], uint32_t id);
-/* The name of flag number @bit, or NULL. */
-const char *flag_name(unsigned int bit);
+/* Of flag number @bit. */
+const char *flag_name(char buf[NAME_SIZE], unsigned int bit);
 const char *address_name(char *buf, size_t size, const struct address *a);
 const char *bytes_name(char buf[NAME_SIZE], uint64_t n, unsigned int opts);
 const char *duration_name(char buf[NAME_SIZE], uint64_t ms);

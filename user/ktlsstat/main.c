@@ -55,12 +55,12 @@ struct line {				/* the command line, once read */
 static int help_main(unsigned int opts)
 {
 	(void)opts;
-	printf("Usage: ktlsstat [OPTION]... [COMMAND]\n\n"
-	       "Tell what kernel TLS encrypted and decrypted in this network "
-	       "namespace.\n\nCommands, which may be abbreviated:\n");
+	puts("Usage: ktlsstat [OPTION]... [COMMAND]\n");
+	puts("What kernel TLS encrypted and decrypted in this namespace.\n");
+	puts("Commands, which may be abbreviated:");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-17s %s\n", commands[i].name, commands[i].help);
-	printf("\nOptions:\n");
+	puts("\nOptions:");
 	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
 		const struct choice *c = &choices[i];
 
@@ -69,8 +69,7 @@ static int help_main(unsigned int opts)
 		else
 			printf("  -%c, --%-11s %s\n", c->key, c->name, c->help);
 	}
-	printf("\nExit status: 0 all is well, 1 the system said no, 2 wrong "
-	       "usage.\n");
+	puts("\nExit status: 0 well, 1 the system said no, 2 wrong usage.");
 	return 0;
 }
 
@@ -172,8 +171,8 @@ static int run(struct line *l, int argc, char **argv)
 	if (optind < argc)
 		cmd = find_command(l, argv[optind]);
 	if (optind + 1 < argc)
-		complain(l, "%s is one word too many", log_escape(
-			safe, sizeof(safe), argv[optind + 1]));
+		complain(l, "'%s' is one word too many",
+			 log_escape(safe, sizeof(safe), argv[optind + 1]));
 	if (l->instead && !l->bad[0])
 		return l->instead(l->opts);
 	if (cmd)

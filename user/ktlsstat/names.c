@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <linux/tls.h>
 #include <stdio.h>
 
@@ -45,7 +44,7 @@ static const char *find(char *buf, const struct name *names, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if (names[i].id == id)
 			return names[i].text;
-	snprintf(buf, NAME_SIZE, "0x%" PRIx32, id);
+	snprintf(buf, NAME_SIZE, "0x%x", id);
 	return buf;
 }
 
@@ -64,9 +63,12 @@ const char *mode_name(char buf[NAME_SIZE], uint32_t id)
 	return find(buf, modes, ARRAY_SIZE(modes), id);
 }
 
-const char *flag_name(unsigned int bit)
+const char *flag_name(char buf[NAME_SIZE], unsigned int bit)
 {
-	return bit < ARRAY_SIZE(flags) ? flags[bit] : NULL;
+	if (bit < ARRAY_SIZE(flags))
+		return flags[bit];
+	snprintf(buf, NAME_SIZE, "bit%u", bit);
+	return buf;
 }
 
 const char *address_name(char *buf, size_t size, const struct address *a)
@@ -87,7 +89,7 @@ const char *bytes_name(char buf[NAME_SIZE], uint64_t n, unsigned int opts)
 	for (; value >= 1023.95 && unit + 1 < ARRAY_SIZE(units); unit++)
 		value /= 1024;
 	if ((opts & OPT_BYTES) || n < 1024)
-		snprintf(buf, NAME_SIZE, "%" PRIu64 "%s", n,
+		snprintf(buf, NAME_SIZE, "%ju%s", n,
 			 opts & OPT_BYTES ? "" : "B");
 	else
 		snprintf(buf, NAME_SIZE, "%.1f%s", value, units[unit]);
@@ -99,18 +101,18 @@ const char *duration_name(char buf[NAME_SIZE], uint64_t ms)
 	uint64_t s = ms / 1000;
 
 	if (s < 10)
-		snprintf(buf, NAME_SIZE, "%" PRIu64 ".%us", s,
+		snprintf(buf, NAME_SIZE, "%ju.%us", s,
 			 (unsigned int)(ms % 1000 / 100));
 	else if (s < 60)
-		snprintf(buf, NAME_SIZE, "%" PRIu64 "s", s);
+		snprintf(buf, NAME_SIZE, "%us", (unsigned int)s);
 	else if (s < 3600)
-		snprintf(buf, NAME_SIZE, "%" PRIu64 "m%02us", s / 60,
+		snprintf(buf, NAME_SIZE, "%jum%02us", s / 60,
 			 (unsigned int)(s % 60));
 	else if (s < 86400)
-		snprintf(buf, NAME_SIZE, "%" PRIu64 "h%02um", s / 3600,
+		snprintf(buf, NAME_SIZE, "%juh%02um", s / 3600,
 			 (unsigned int)(s / 60 % 60));
 	else
-		snprintf(buf, NAME_SIZE, "%" PRIu64 "d%02uh", s / 86400,
+		snprintf(buf, NAME_SIZE, "%jud%02uh", s / 86400,
 			 (unsigned int)(s / 3600 % 24));
 	return buf;
 }

@@ -5,21 +5,25 @@
 
 #include "ktlsstat.h"
 
-static const void *row_at(const struct table *t, size_t i)
+static void cell(const struct table *t, size_t column, size_t row,
+		 char out[CELL_SIZE], unsigned int opts)
 {
-	return (const char *)t->rows + i * t->row_size;
+	const struct column *c = &t->columns[column];
+	const char *at = (const char *)t->rows + row * t->row_size + c->at;
+
+	c->cell(out, CELL_SIZE, at, opts);
 }
 
 static int width(const struct table *t, size_t column, unsigned int opts)
 {
-	const struct column *c = &t->columns[column];
-	size_t max = opts & OPT_NO_HEADER ? 0 : strlen(c->title);
-	char cell[CELL_SIZE];
+	const char *title = t->columns[column].title;
+	size_t max = opts & OPT_NO_HEADER ? 0 : strlen(title);
+	char text[CELL_SIZE];
 
 	for (size_t i = 0; i < t->nrows; i++) {
-		c->cell(cell, sizeof(cell), row_at(t, i), opts);
-		if (strlen(cell) > max)
-			max = strlen(cell);
+		cell(t, column, i, text, opts);
+		if (strlen(text) > max)
+			max = strlen(text);
 	}
 	return max;
 }
@@ -41,7 +45,7 @@ static void put(const struct table *t, size_t column, int width,
 void table_print(const struct table *t, unsigned int opts)
 {
 	int widths[t->ncolumns];
-	char cell[CELL_SIZE];
+	char text[CELL_SIZE];
 
 	for (size_t c = 0; c < t->ncolumns; c++)
 		widths[c] = width(t, c, opts);
@@ -49,9 +53,8 @@ void table_print(const struct table *t, unsigned int opts)
 		put(t, c, widths[c], t->columns[c].title);
 	for (size_t i = 0; i < t->nrows; i++)
 		for (size_t c = 0; c < t->ncolumns; c++) {
-			t->columns[c].cell(cell, sizeof(cell), row_at(t, i),
-					   opts);
-			put(t, c, widths[c], cell);
+			cell(t, c, i, text, opts);
+			put(t, c, widths[c], text);
 		}
 }
 

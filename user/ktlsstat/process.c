@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,7 @@ static void scan_fd(struct holders *h, const struct wanted *w, DIR *fds,
 		if (n < 0)
 			continue;
 		link[n] = '\0';
-		if (sscanf(link, "socket:[%" SCNu64 "]", &inode) != 1 ||
+		if (sscanf(link, "socket:[%ju]", &inode) != 1 ||
 		    !bsearch(&inode, w->inodes, w->n, sizeof(inode), by_inode))
 			continue;
 		if (!name[0])

@@ -5,14 +5,18 @@
 
 #include "ktlsstat.h"
 
-static int explain(unsigned int opts, const struct genl *g, int err)
+static const char no_module[] =
+	"no sessions without the module ktls_stats: modprobe ktls_stats";
+static const char no_privilege[] =
+	"sessions need CAP_NET_ADMIN: try as root, or ktlsstat show (totals)";
+
+static void explain(unsigned int opts, const struct genl *g, int err)
 {
 	if (err == -EPERM)
-		return fail(opts, 1, "sessions are told only to who has "
-			    "CAP_NET_ADMIN: try as root (anyone may see the "
-			    "totals: ktlsstat show)");
-	return fail(opts, 1, "asking for the sessions: %s",
-		    genl_reason(g, err));
+		fail(opts, 1, "%s", no_privilege);
+	else
+		fail(opts, 1, "asking for the sessions: %s",
+		     genl_reason(g, err));
 }
 
 int sessions_get(struct sessions *s, unsigned int opts)
@@ -22,13 +26,9 @@ int sessions_get(struct sessions *s, unsigned int opts)
 
 	memset(s, 0, sizeof(*s));
 	ret = genl_open(&g);
-	if (ret == -ENOENT) {
-		fail(opts, 1, "sessions are counted by the kernel module "
-		     "ktls_stats, and it is not loaded: modprobe ktls_stats");
-		return ret;
-	}
 	if (ret) {
-		fail(opts, 1, "generic netlink: %s", strerror(-ret));
+		fail(opts, 1, "%s%s", ret == -ENOENT ? "" : "generic netlink: ",
+		     ret == -ENOENT ? no_module : strerror(-ret));
 		return ret;
 	}
 	ret = genl_sessions(g, s);
@@ -37,8 +37,7 @@ int sessions_get(struct sessions *s, unsigned int opts)
 		free(s->v);
 		s->v = NULL;
 	} else if (s->inconsistent) {
-		log_warnx("sessions came and went while they were read: the "
-			  "list may lack some");
+		log_warnx("the sessions changed meanwhile: some may lack");
 	}
 	genl_close(g);
 	return ret;

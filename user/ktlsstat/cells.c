@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What can stand in a column. Each cell is one word, or "-" for none. */
+#include <stdio.h>
+
+#include "ktlsstat.h"
+
+/* @at: char[] */
+void cell_text(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const char *text = at;
+
+	(void)opts;
+	snprintf(out, size, "%s", text[0] ? text : "-");
+}
+
+/* @at: uint64_t, as are those of bytes and durations */
+void cell_number(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint64_t *n = at;
+
+	(void)opts;
+	snprintf(out, size, "%ju", *n);
+}
+
+void cell_bytes(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint64_t *n = at;
+	char buf[NAME_SIZE];
+
+	snprintf(out, size, "%s", bytes_name(buf, *n, opts));
+}
+
+void cell_duration(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint64_t *ms = at;
+	char buf[NAME_SIZE];
+
+	(void)opts;
+	snprintf(out, size, "%s", duration_name(buf, *ms));
+}
+
+/* @at: uint32_t, as are those of ciphers and flags */
+void cell_version(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint32_t *id = at;
+	char buf[NAME_SIZE];
+
+	(void)opts;
+	snprintf(out, size, "%s", version_name(buf, *id));
+}
+
+void cell_cipher(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint32_t *id = at;
+	char buf[NAME_SIZE];
+
+	(void)opts;
+	snprintf(out, size, "%s", cipher_name(buf, *id));
+}
+
+void cell_flags(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint32_t *flags = at;
+	char buf[NAME_SIZE];
+	size_t n = 0;
+
+	(void)opts;
+	if (!*flags)
+		snprintf(out, size, "-");
+	for (unsigned int bit = 0; bit < 32 && n < size; bit++)
+		if (*flags >> bit & 1)
+			n += snprintf(out + n, size - n, "%s%s",
+				      n ? "," : "", flag_name(buf, bit));
+}
+
+/* @at: struct address */
+void cell_address(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const struct address *a = at;
+	char buf[64];
+
+	(void)opts;
+	snprintf(out, size, a->len == 16 ? "[%s]:%u" : "%s:%u",
+		 address_name(buf, sizeof(buf), a), a->port);
+}
