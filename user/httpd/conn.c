@@ -15,20 +15,26 @@
 #include "httpd.h"
 #include "log.h"
 
+/* An IPv4 peer of an IPv6 socket is named as the IPv4 peer that it is. */
 const char *conn_peer(const struct conn *c, char *out, size_t size)
 {
 	const struct sockaddr_storage *ss = &ktls_conn_info(c->tls)->peer;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
 	char host[INET6_ADDRSTRLEN] = "?";
+	const void *addr = &in->sin_addr;
+	/* The port is at the same place in both. */
+	unsigned int port = ntohs(in->sin_port);
 
-	if (ss->ss_family == AF_INET6) {
+	if (ss->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(out, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else {
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(out, size, "%s:%u", host, ntohs(in->sin_port));
+		snprintf(out, size, "[%s]:%u", host, port);
+		return out;
 	}
+	if (ss->ss_family == AF_INET6)
+		addr = &in6->sin6_addr.s6_addr[12];
+	inet_ntop(AF_INET, addr, host, sizeof(host));
+	snprintf(out, size, "%s:%u", host, port);
 	return out;
 }
 
