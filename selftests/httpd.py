@@ -1,0 +1,613 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""ktls-httpd, as an independent TLS client (OpenSSL's, in Python) sees it."""
+import hashlib
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PORT = 8443
+MB = 1 << 20
+SIZES = (0, 1, 4096, 4097, 16000, 16383, 16384, 16385, 64 * MB)
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def find(name, *dirs):
+    path = os.pathsep.join(dirs + (os.environ["PATH"], "/usr/sbin"))
+    found = shutil.which(name, path=path)
+    if not found:
+        skip(f"{name} is not installed")
+    return found
+
+
+def skip(reason):
+    print("TAP version 13\n1..0 # SKIP " + reason)
+    sys.exit(4)
+
+
+def equal(want, got):
+    if want != got:
+        raise AssertionError(f"expected {want!r}, got {got!r}")
+
+
+def eventually(condition, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("in vain: " + what)
+        time.sleep(0.05)
+
+
+# --- the server -------------------------------------------------------------
+
+class Server:
+    def __init__(self, *options, port=PORT, root="www", alone=True):
+        self.log = f"log.{port}"
+        self.port = port
+        args = [HTTPD, "--root", root, *options]
+        if alone:
+            args += ["--listen", f"[::]:{port}", "--certificate",
+                     "certs/cert.pem", "--key", "certs/key.pem"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(args, stderr=log)
+        if alone:
+            self.wait_for("listening")
+
+    def said(self, pattern=""):
+        with open(self.log, encoding="utf-8") as log:
+            return [x for x in log if re.search(pattern, x)]
+
+    def wait_for(self, pattern):
+        eventually(lambda: self.said(pattern) or
+                   self.process.poll() is not None, pattern, 20)
+        if not self.said(pattern):
+            raise AssertionError("".join(self.said()))
+
+    def agent(self):
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children") as children:
+            return int(children.read())
+
+    def cpu(self):
+        with open(f"/proc/{self.process.pid}/schedstat") as f:
+            return int(f.read().split()[0]) / 1e9
+
+    def stop(self, sig=signal.SIGTERM):
+        self.process.send_signal(sig)
+        return self.process.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+
+
+# --- the client -------------------------------------------------------------
+
+class Client:
+    context = None
+
+    def __init__(self, port=PORT, rcvbuf=None):
+        if not Client.context:
+            Client.context = ssl.create_default_context(cafile="certs/ca.pem")
+        tcp = socket.socket()
+        if rcvbuf:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        tcp.settimeout(60)
+        tcp.connect(("127.0.0.1", port))
+        # A cut must be an error here, not an end.
+        self.tls = self.context.wrap_socket(tcp, server_hostname="localhost",
+                                            suppress_ragged_eofs=False)
+        self.data = bytearray()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tls.close()
+
+    def more(self):
+        self.data += self.tls.recv(65536) or self.ended()
+
+    @staticmethod
+    def ended():
+        raise EOFError("close_notify")
+
+    def ask(self, target, method="GET", headers="", version="1.1"):
+        self.tls.sendall(f"{method} {target} HTTP/{version}\r\nHost: h\r\n"
+                         f"{headers}\r\n".encode())
+
+    def answer(self, bodyless=False):
+        while b"\r\n\r\n" not in self.data:
+            self.more()
+        head = self.take(self.data.index(b"\r\n\r\n") + 4)
+        lines = head.decode().split("\r\n")
+        fields = dict(x.split(": ", 1) for x in lines[1:-2])
+        length = 0 if bodyless else int(fields["Content-Length"])
+        while len(self.data) < length:
+            self.more()
+        return int(lines[0].split()[1]), fields, self.take(length)
+
+    def take(self, length):
+        taken = bytes(memoryview(self.data)[:length])
+        del self.data[:length]
+        return taken
+
+    def get(self, target, **kwargs):
+        self.ask(target, **kwargs)
+        return self.answer()
+
+    def at_end(self):
+        """The server has sent close_notify, and nothing before it."""
+        equal(0, len(self.data))
+        equal(b"", self.tls.recv(1))
+
+
+def content(name):
+    with open("www/" + name, "rb") as f:
+        return f.read()
+
+
+def fetch(target, **kwargs):
+    with Client() as c:
+        return c.get(target, **kwargs)
+
+
+# --- the tests --------------------------------------------------------------
+
+@test
+def a_connection_serves_many_requests(_):
+    with Client() as c:
+        for _ in range(5):
+            status, fields, body = c.get("/")
+            equal((200, b"index\n"), (status, body))
+            equal("text/html; charset=utf-8", fields["Content-Type"])
+            assert "Connection" not in fields
+            assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT",
+                                fields["Date"])
+
+
+@test
+def files_of_all_sizes_arrive_unchanged(_):
+    for size in SIZES:
+        with Client() as c:
+            c.ask(f"/{size}")
+            status, fields, body = c.answer()
+            equal((200, str(size)), (status, fields["Content-Length"]))
+            equal(hashlib.sha256(content(str(size))).hexdigest(),
+                  hashlib.sha256(body).hexdigest())
+
+
+@test
+def pipelined_requests_are_answered_in_order(_):
+    names = [str(SIZES[i % 8]) for i in range(40)]
+    with Client() as c:
+        c.tls.sendall("".join(f"GET /{n} HTTP/1.1\r\nHost: h\r\n\r\n"
+                              for n in names).encode())
+        for name in names:
+            status, _, body = c.answer()
+            equal(200, status)
+            equal(content(name), body)
+
+
+@test
+def a_request_may_arrive_byte_by_byte(_):
+    with Client() as c:
+        for byte in b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 2:
+            c.tls.sendall(bytes([byte]))
+        equal([200, 200], [c.answer()[0], c.answer()[0]])
+
+
+@test
+def head_sends_no_body(_):
+    with Client() as c:
+        for name in ("16385", "1"):
+            c.ask("/" + name, "HEAD")
+            status, fields, _ = c.answer(bodyless=True)
+            equal((200, name), (status, fields["Content-Length"]))
+        equal(200, c.get("/")[0])
+
+
+@test
+def nothing_outside_the_root_is_served(_):
+    for target in ("/../secret", "/%2e%2e/secret", "/dir/../../secret",
+                   "/..%2fsecret", "/%2e%2e%2fsecret", "//../secret",
+                   "http://h/../secret", "/absolute", "/relative",
+                   "/up/secret", "/etc/passwd", "//etc/passwd", "/proc",
+                   f"/../../..{os.getcwd()}/secret"):
+        status, _, body = fetch(target)
+        assert status in (403, 404), (target, status)
+        assert b"secret" not in body and b"root:" not in body, target
+
+
+STATUSES = (
+    ("GET", "/nope", "", 404),
+    ("GET", "/none/", "", 404),
+    ("GET", "/1/", "", 404),
+    ("GET", "/fifo", "", 403),
+    ("GET", "/a%00", "", 400),
+    ("GET", "/%", "", 400),
+    ("GET", "/inside", "", 200),
+    ("GET", "/%64ir/?query", "", 200),
+    ("GET", "http://elsewhere/dir/", "", 200),
+    ("GET", "/", "Connection: Upgrade\r\nUpgrade: h2c\r\n", 200),
+    ("POST", "/", "Content-Length: 0\r\n", 405),
+    ("OPTIONS", "*", "", 405),
+    ("POST", "/", "Content-Length: 4\r\n\r\nbody", 405),
+    ("GET", "/", "Content-Length: 4\r\n\r\nbody", 413),
+    ("GET", "/", "Transfer-Encoding: chunked\r\n", 413),
+    ("GET", "/", "Host: again\r\n", 400),
+    ("GET", "/" + 9000 * "a", "", 414),
+    ("GET", "/", "X: " + 9000 * "a" + "\r\n", 431),
+    ("BREW", "/", "", 501),
+)
+
+
+@test
+def requests_have_their_status(_):
+    for method, target, headers, want in STATUSES:
+        status, fields, _ = fetch(target, method=method, headers=headers)
+        if status != want:
+            raise AssertionError(f"{method} {target}: {status}")
+        equal("GET, HEAD" if status == 405 else None, fields.get("Allow"))
+
+
+@test
+def versions_have_their_status(_):
+    equal(505, fetch("/", version="1.2")[0])
+    with Client() as c:
+        c.tls.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        equal(400, c.answer()[0])
+        c.at_end()
+    with Client() as c:
+        equal("close", c.get("/", version="1.0")[1]["Connection"])
+        c.at_end()
+
+
+@test
+def a_directory_without_its_slash_is_redirected(_):
+    for target, location in (("/dir", "/dir/"), ("/dir?q=/", "/dir/?q=/"),
+                             ("//dir", "/dir/"), ("http://h/dir", "/dir/")):
+        status, fields, _ = fetch(target)
+        equal((301, location), (status, fields["Location"]))
+
+
+@test
+def close_notify_follows_the_last_response(_):
+    for size in (1, 16384, 16385, MB):
+        with Client() as c:
+            c.ask(f"/{size}", headers="Connection: close\r\n")
+            _, fields, body = c.answer()
+            equal(("close", size), (fields["Connection"], len(body)))
+            c.at_end()
+
+
+@test
+def close_notify_ends_an_idle_connection(_):
+    with Server("--idle-timeout", "1", port=PORT + 1):
+        with Client(PORT + 1) as c:
+            start = time.monotonic()
+            equal(200, c.get("/")[0])
+            c.at_end()
+            assert 0.9 < time.monotonic() - start < 8
+
+
+@test
+def close_notify_of_the_client_is_answered(_):
+    with Client() as c:
+        equal(200, c.get("/")[0])
+        c.tls.unwrap()
+
+
+@test
+def a_truncated_client_is_told_of_once(server):
+    with Client() as c:
+        name = "%s:%d" % c.tls.getsockname()
+        c.tls.sendall(b"GET / HTTP/1.1\r\nHo")
+        time.sleep(0.3)
+    server.wait_for("truncated")
+    equal(1, len(server.said(f"ktls-httpd: .*{name}")))
+    equal(200, fetch("/")[0])
+
+
+@test
+def a_slow_reader_gets_it_all_and_costs_nothing(server):
+    with Client(rcvbuf=8192) as c:
+        c.ask(f"/{8 * MB}", headers="Connection: close\r\n")
+        time.sleep(0.5)
+        before = server.cpu()
+        time.sleep(1)
+        spent = server.cpu() - before
+        _, _, body = c.answer()
+        equal(content(str(8 * MB)), body)
+        c.at_end()
+        assert spent < 0.2, f"{spent} s of CPU while blocked"
+
+
+@test
+def a_large_download_does_not_starve_others(_):
+    with Client() as big:
+        big.ask(f"/{64 * MB}")
+        start = time.monotonic()
+        equal(200, fetch("/")[0])
+        assert time.monotonic() - start < 10
+
+
+@test
+def a_file_that_shrinks_is_cut_off(server):
+    os.truncate("www/shrinks", 32 * MB)
+    with Client(rcvbuf=8192) as c:
+        c.ask("/shrinks")
+        c.more()
+        os.truncate("www/shrinks", MB)
+        try:
+            c.answer()
+        except ssl.SSLEOFError:
+            pass
+        else:
+            raise AssertionError("the client could not see the cut")
+    equal(1, len(server.said("the file shrank")))
+    equal(200, fetch("/")[0])
+
+
+@test
+def a_changed_file_is_seen_at_once(_):
+    with Client() as c:
+        for text in (b"one", b"another", b"", b"x" * 5000):
+            with open("new", "wb") as f:
+                f.write(text)
+            os.rename("new", "www/changes")
+            equal((200, text), c.get("/changes")[::2])
+            equal((200, text), c.get("/changes")[::2])
+        with open("www/changes", "ab") as f:
+            f.write(b"more")
+        equal(b"x" * 5000 + b"more", c.get("/changes")[2])
+        os.unlink("www/changes")
+        equal(404, c.get("/changes")[0])
+
+
+@test
+def connections_beyond_the_bound_get_503(_):
+    with Server("--max-connections", "2", port=PORT + 1):
+        first, second = Client(PORT + 1), Client(PORT + 1)
+        equal([200, 200], [first.get("/")[0], second.get("/")[0]])
+        with Client(PORT + 1) as third:
+            equal(503, third.answer()[0])
+            third.at_end()
+        equal(200, first.get("/")[0])
+        first.tls.unwrap()
+        first.tls.close()
+
+        def served():
+            with Client(PORT + 1) as again:
+                try:
+                    return again.get("/")[0] == 200
+                except (OSError, EOFError):
+                    return False
+        eventually(served, "a place for another connection")
+        second.tls.close()
+
+
+@test
+def many_connections_at_once_are_served(_):
+    clients = [Client() for _ in range(50)]
+    for c in clients:
+        c.ask("/16385")
+    for c in clients:
+        equal(content("16385"), c.answer()[2])
+        c.tls.close()
+
+
+AGENT = """[service test]
+listen = 127.0.0.1:{port}
+certificate = certs/cert.pem
+key = certs/key.pem
+handoff = h.sock
+"""
+
+
+@test
+def several_agents_share_a_socket(_):
+    agents = []
+    with Server("--handoff", "h.sock", port=PORT + 1, alone=False) as s:
+        eventually(lambda: os.path.exists("h.sock"), "h.sock")
+        equal(0o600, stat.S_IMODE(os.stat("h.sock").st_mode))
+        for port in (PORT + 2, PORT + 3):
+            with open(f"conf.{port}", "w") as f:
+                f.write(AGENT.format(port=port))
+            agents.append(subprocess.Popen([KTLSD, "-c", f"conf.{port}"],
+                                           stderr=subprocess.DEVNULL))
+        try:
+            for port in (PORT + 2, PORT + 3):
+                eventually(lambda p=port: not connects(p), f"port {port}")
+                with Client(port) as c:
+                    equal(200, c.get("/")[0])
+            with Client(PORT + 2) as c:
+                agents[0].terminate()
+                agents[0].wait(10)
+                equal(200, c.get("/")[0])
+        finally:
+            for a in agents:
+                a.terminate()
+                a.wait(10)
+        equal(0, s.stop())
+    assert not os.path.exists("h.sock")
+
+
+def connects(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port))
+
+
+@test
+def a_stale_socket_is_replaced_a_live_one_not(_):
+    with Server("--handoff", "h.sock", port=PORT + 1, alone=False) as s:
+        eventually(lambda: os.path.exists("h.sock"), "h.sock")
+        second = run("--root", "www", "--handoff", "h.sock")
+        equal((1, "ktls-httpd: h.sock: Address already in use\n"), second)
+        s.stop(signal.SIGKILL)
+    assert os.path.exists("h.sock")
+    with Server("--handoff", "h.sock", "--handoff-mode", "0660",
+                port=PORT + 1, alone=False) as s:
+        eventually(lambda: not s.said() and 0o660 ==
+                   stat.S_IMODE(os.stat("h.sock").st_mode), "a new socket")
+        equal(0, s.stop())
+
+
+def run(*args):
+    done = subprocess.run([HTTPD, *args], stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, timeout=30, check=False)
+    return done.returncode, done.stderr.decode()
+
+
+def alone(cert="certs/cert.pem", key="certs/key.pem", listen="[::1]:9443"):
+    return ("--root", "www", "--listen", listen, "--certificate", cert,
+            "--key", key)
+
+
+MISTAKES = (
+    (2, "--root", ("--handoff", "x")),
+    (2, "--listen", ("--root", "www")),
+    (2, "--key", ("--root", "www", "--listen", "[::]:1")),
+    (2, "argument", ("--root", "www", "--handoff", "x", "more")),
+    (2, "unrecognized", ("--rot", "www")),
+    (2, "max-connections", ("--max-connections", "-1")),
+    (2, "newline", ("--key", "a\nhandoff = b")),
+    (2, "no address", alone(listen="nonsense")),
+    (1, "nowhere", ("--root", "nowhere", "--handoff", "x")),
+    (1, "www/index.html", ("--root", "www/index.html", "--handoff", "x")),
+    (1, "nowhere/x", ("--root", "www", "--handoff", "nowhere/x")),
+    (1, "www/index.html", ("--root", "www", "--handoff", "www/index.html")),
+    (1, "missing.pem", alone(cert="missing.pem")),
+    (1, "missing.pem", alone(key="missing.pem")),
+    (1, "ca.key", alone(key="certs/ca.key")),
+    (1, str(PORT), alone(listen=f"[::]:{PORT}")),
+)
+
+
+@test
+def mistakes_are_named_in_one_line(_):
+    for status, text, args in MISTAKES:
+        got, said = run(*args)
+        where = f"{args}: status {got}, {said!r}"
+        assert got == status, where
+        assert text in said and said.count("\n") == 1, where
+
+
+@test
+def the_agent_ends_with_the_server(_):
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        with Server(port=PORT + 1) as s:
+            agent = s.agent()
+            equal(-sig if sig == signal.SIGKILL else 0, s.stop(sig))
+            eventually(lambda a=agent: not os.path.exists(f"/proc/{a}"),
+                       "the end of the agent")
+
+
+@test
+def the_server_ends_with_the_agent(_):
+    with Server(port=PORT + 1) as s:
+        os.kill(s.agent(), signal.SIGKILL)
+        equal(1, s.process.wait(10))
+    with Server(port=PORT + 1) as s:
+        os.kill(s.agent(), signal.SIGTERM)
+        equal(0, s.process.wait(10))
+
+
+@test
+def the_agent_inherits_two_descriptors(server):
+    path = f"/proc/{server.agent()}/fd/"
+    files = [os.readlink(path + fd) for fd in os.listdir(path)]
+    assert not [x for x in files if x.endswith("/www")], files
+    # its listener, and the hand-off socket
+    equal(2, sum(x.startswith("socket:") for x in files))
+    equal(1, sum("memfd" in x for x in files))
+
+
+@test
+def the_server_holds_nothing_when_all_have_gone(server):
+    path = f"/proc/{server.process.pid}/fd"
+
+    def links():
+        return [os.readlink(f"{path}/{x}") for x in os.listdir(path)]
+
+    def quiet():
+        # the hand-off socket is the one that stays
+        return sum("socket:" in x for x in links()) == 1 and \
+            not any(x.startswith(os.getcwd() + "/www/") for x in links())
+    eventually(quiet, f"no descriptor left: {links()}", 15)
+
+
+# --- the scene --------------------------------------------------------------
+
+def prepare():
+    subprocess.run([CERTS, "certs"], check=True)
+    os.makedirs("www/dir")
+    os.mkdir("www/none")
+    for size in SIZES + (MB, 8 * MB):
+        with open(f"www/{size}", "wb") as f:
+            f.write(os.urandom(size))
+    for name, text in (("www/index.html", "index\n"), ("secret", "secret\n"),
+                       ("www/dir/index.html", "dir\n"), ("www/shrinks", "")):
+        with open(name, "w") as f:
+            f.write(text)
+    os.mkfifo("www/fifo")
+    os.symlink("dir/index.html", "www/inside")
+    os.symlink("/etc/passwd", "www/absolute")
+    os.symlink("../secret", "www/relative")
+    os.symlink("..", "www/up")
+
+
+def main():
+    wanted = sys.argv[1:]
+    tests = [t for t in TESTS if not wanted or t.__name__ in wanted]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="ktls-httpd.") as place:
+        os.chdir(place)
+        prepare()
+        print(f"TAP version 13\n1..{len(tests)}", flush=True)
+        with Server("--verbose") as server:
+            for number, run_test in enumerate(tests, 1):
+                start = time.monotonic()
+                try:
+                    run_test(server)
+                    verdict = "ok"
+                except Exception as e:  # whatever it was, it is the test's
+                    print(f"# {type(e).__name__}: {e}")
+                    verdict = "not ok"
+                    failed += 1
+                print(verdict, number, run_test.__name__,
+                      f"# {time.monotonic() - start:.1f} s", flush=True)
+            status = server.stop()
+        if status or server.said("ERROR: |runtime error"):
+            print(f"# status {status}\n# " + "# ".join(server.said()))
+            failed += 1
+        os.chdir("/")
+    print(f"# Totals: pass:{len(tests) - failed} fail:{failed}")
+    return 1 if failed else 0
+
+
+if subprocess.run(["modprobe", "-q", "tls"], check=False).returncode and \
+        not os.path.exists("/proc/net/tls_stat"):
+    skip("this kernel has no TLS")
+HTTPD = os.environ.get("KTLS_HTTPD") or find("ktls-httpd")
+KTLSD = os.environ.get("KTLSD") or find("ktlsd")
+CERTS = find("certs", HERE, HERE + "/../scripts")
+find("openssl")
+sys.exit(main())
