@@ -1,0 +1,414 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""ktlsd at work: its bounds, its deadline, its end, and a server that goes.
+
+The receiving server is this script: it takes descriptors from the hand-off
+socket, and writes a line of plaintext to each.
+"""
+import array
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+KTLSD = os.environ.get("KTLSD", "ktlsd")
+HERE = os.path.dirname(os.path.abspath(__file__))
+LINE = b"plaintext from the server\n"
+SOL_TLS, SET_RECORD_TYPE, ALERT = 282, 1, 21
+
+
+def skip(why):
+    print(f"TAP version 13\n1..0 # SKIP {why}")
+    sys.exit(4)
+
+
+def kernel_has_tls():
+    with socket.socket() as s:
+        try:
+            s.setsockopt(socket.IPPROTO_TCP, 31, b"tls")
+        except OSError as e:
+            return e.errno == 107       # ENOTCONN: the module was found
+    return True
+
+
+class Server:
+    """Listens on a hand-off socket; serves what comes, unless told to sit."""
+
+    def __init__(self, path, sit=False):
+        self.got, self.sit, self.conns = 0, sit, []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            self.conns.append(conn)
+            if not self.sit:
+                threading.Thread(target=self.receive, args=(conn,),
+                                 daemon=True).start()
+
+    def receive(self, conn):
+        while True:
+            try:
+                msg, ctl, _, _ = conn.recvmsg(4096, socket.CMSG_SPACE(4))
+            except OSError:
+                return
+            if not msg:
+                return
+            fd = array.array("i", ctl[0][2])[0]
+            with socket.socket(fileno=fd) as s:
+                s.sendall(LINE)
+                s.sendmsg([b"\1\0"], [(SOL_TLS, SET_RECORD_TYPE, bytes([ALERT]))])
+            self.got += 1
+
+    def leave(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for conn in self.conns:
+            conn.shutdown(socket.SHUT_RDWR)
+            conn.close()
+
+
+class Agent:
+    """A running ktlsd, and the lines it has logged."""
+
+    def __init__(self, *extra, handoff="server", fds=(), limit=None):
+        with open("conf", "w") as f:
+            f.write("[service web]\nlisten = 127.0.0.1:0 [::1]:0\n"
+                    "certificate = cert.pem\nkey = key.pem\n"
+                    f"handoff = {handoff}\n" + "".join(e + "\n" for e in extra))
+        command = [KTLSD, "-c", "conf"]
+        if limit:
+            command = ["prlimit", f"--nofile={limit}:{limit}"] + command
+        self.lines = []
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE,
+                                        text=True, pass_fds=fds)
+        threading.Thread(target=self.read, daemon=True).start()
+        self.port = int(self.wait(r"listening on 127\.0\.0\.1:(\d+)").group(1))
+        self.wait(r"listening on \[::1\]")
+
+    def read(self):
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait(self, pattern, seconds=15, count=1):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = [m for m in (re.search(pattern, l) for l in list(self.lines))
+                     if m]
+            if len(found) >= count:
+                return found[-1]
+            time.sleep(0.02)
+        raise AssertionError(f"no {count} x /{pattern}/ in {self.lines}")
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
+
+    def get(self):
+        context = ssl.create_default_context(cafile="ca.pem")
+        with self.connect() as raw:
+            with context.wrap_socket(raw, server_hostname="localhost") as s:
+                data = b""
+                while chunk := s.recv(4096):
+                    data += chunk
+                return data
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def cpu(self):
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self, sig=signal.SIGTERM, seconds=15):
+        self.process.send_signal(sig)
+        return self.process.wait(seconds)
+
+
+def expect(truth, what):
+    if not truth:
+        raise AssertionError(what)
+
+
+def wait_until(condition, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        expect(time.monotonic() < end, what)
+        time.sleep(0.02)
+
+
+def hears_end(s):
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def refused(agent):
+    try:
+        agent.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_plaintext_of_the_server_arrives():
+    Server("server")
+    agent = Agent()
+    before = agent.fds()
+    for _ in range(3):
+        expect(agent.get() == LINE, "not what the server wrote")
+    agent.wait(r'^ktlsd: web: 127\.0\.0\.1:\d+, name "localhost", TLS 1\.3, '
+               r"[A-Z0-9_]+, \d+ ms: handed over$", count=3)
+    expect(agent.fds() == before, "descriptors stayed")
+    expect(agent.end() == 0, "status")
+
+
+def test_sigint_ends_too():
+    Server("server")
+    expect(Agent().end(signal.SIGINT) == 0, "status")
+
+
+def test_silent_client_meets_the_deadline():
+    Server("server")
+    agent = Agent("handshake_timeout = 1")
+    before = agent.fds()
+    start = time.monotonic()
+    with agent.connect() as s:
+        expect(hears_end(s), "the connection is open")
+    took = time.monotonic() - start
+    expect(0.9 < took < 5, f"{took} s")
+    agent.wait(r'name "", 1\d\d\d ms: no complete handshake within 1 s')
+    expect(agent.fds() == before, "descriptors stayed")
+    expect(agent.end() == 0, "status")
+
+
+def test_a_byte_a_time_does_not_move_the_deadline():
+    Server("server")
+    agent = Agent("handshake_timeout = 1")
+    start = time.monotonic()
+    with agent.connect() as s:
+        try:
+            for byte in b"\x16\x03\x01\x02\x00" + b"\x01" * 50:
+                s.send(bytes([byte]))
+                time.sleep(0.1)
+        except OSError:
+            pass
+    expect(time.monotonic() - start < 5, "it lasted too long")
+    agent.wait("no complete handshake within 1 s")
+    expect(agent.end() == 0, "status")
+
+
+def test_bound_of_handshakes_holds_others_back():
+    Server("server")
+    agent = Agent("max_handshakes = 2", "handshake_timeout = 3")
+    before = agent.fds()
+    idle = [agent.connect() for _ in range(6)]
+    time.sleep(0.5)
+    expect(agent.fds() == before + 2, "not just two were accepted")
+    idle.pop(0).close()                 # room for one, who waits already
+    agent.wait("hung up", seconds=2)
+    wait_until(lambda: agent.fds() == before + 2, "the next was not accepted")
+    for s in idle:
+        s.close()
+    expect(agent.get() == LINE, "a good client after all")
+    expect(agent.cpu() < 2, "the loop spins")
+    expect(agent.end() == 0, "status")
+
+
+def test_out_of_descriptors_does_not_spin():
+    Server("server")
+    agent = Agent("handshake_timeout = 4", limit=24)
+    idle = [agent.connect() for _ in range(40)]
+    agent.wait("cannot accept, trying again.*Too many open files")
+    used = agent.cpu()
+    time.sleep(2)
+    expect(agent.cpu() - used < 0.5, "the loop spins")
+    expect(sum("cannot accept" in l for l in agent.lines) == 1, "more than a line")
+    for s in idle:
+        s.close()
+    expect(agent.get() == LINE, "it does not recover")
+    expect(agent.end() == 0, "status")
+
+
+def test_server_that_takes_nothing_meets_the_deadline():
+    server = Server("server", sit=True)
+    agent = Agent("handshake_timeout = 8")
+    before = agent.fds()
+    clients = []
+    context = ssl.create_default_context(cafile="ca.pem")
+
+    def client():
+        raw = agent.connect()
+        raw.settimeout(60)
+        clients.append(context.wrap_socket(raw, server_hostname="localhost"))
+
+    # As many as fit into the hand-off socket, and some more.
+    while agent.fds() <= before + 1 and len(clients) < 1000:
+        client()
+    expect(len(clients) < 1000, "the hand-off socket has no end")
+    client()
+    used = agent.cpu()
+    agent.wait("the server took no connection within 8 s", count=1)
+    expect(agent.cpu() - used < 2, "the loop spins")
+    # Once it reads again, who waits is handed over.
+    for _ in range(3):
+        client()
+    server.sit = False
+    for conn in server.conns:
+        threading.Thread(target=server.receive, args=(conn,), daemon=True).start()
+    expect(clients[-1].recv(100) == LINE, "the last client was not served")
+    expect(agent.end() == 0, "status")
+
+
+def test_server_that_goes_is_found_again():
+    server = Server("server")
+    agent = Agent()
+    expect(agent.get() == LINE, "first server")
+    server.leave()
+    agent.wait("web: the server has left server")
+    try:
+        expect(agent.get() == b"", "served by nobody")
+    except OSError:
+        pass                            # a reset is an end too
+    agent.wait("closed, no hand-off: Connection refused")
+    os.unlink("server")
+    Server("server")
+    expect(agent.get() == LINE, "second server")
+    expect(agent.end() == 0, "status")
+
+
+def test_sigterm_lets_handshakes_finish():
+    Server("server")
+    agent = Agent("handshake_timeout = 20")
+    # A handshake in memory: what goes out is sent by hand, after the signal.
+    inbound, outbound = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context(cafile="ca.pem")
+    tls = context.wrap_bio(inbound, outbound, server_hostname="localhost")
+    with agent.connect() as s:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            s.sendall(outbound.read())
+        inbound.write(s.recv(65536))
+        agent.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refused(agent), "it still listens")
+        expect(agent.process.poll() is None, "it did not wait")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                inbound.write(s.recv(65536))
+        s.sendall(outbound.read())
+        agent.wait("handed over")
+    expect(agent.process.wait(10) == 0, "status")
+
+
+def test_second_signal_does_not_wait():
+    Server("server")
+    agent = Agent("handshake_timeout = 60")
+    with agent.connect():
+        time.sleep(0.2)
+        agent.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        expect(agent.process.poll() is None, "it did not wait")
+        expect(agent.end(seconds=2) == 0, "status")
+    agent.wait("closed, ktlsd ends")
+
+
+def test_inherited_hand_off_ends_with_its_parent():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    agent = Agent(handoff=f"fd:{theirs.fileno()}", fds=(theirs.fileno(),))
+    theirs.close()
+    server = Server("unused")
+    threading.Thread(target=server.receive, args=(ours,), daemon=True).start()
+    expect(agent.get() == LINE, "not what the server wrote")
+    with agent.connect():               # one that would take ten seconds
+        ours.shutdown(socket.SHUT_RDWR)
+        ours.close()
+        expect(agent.process.wait(5) == 0, "status")
+    expect("warn" not in " ".join(agent.lines), "it complains")
+
+
+def test_name_that_is_none_is_refused():
+    Server("server")
+    agent = Agent()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with agent.connect() as raw:
+        try:
+            context.wrap_socket(raw, server_hostname='a"\x1bb')
+            expect(False, "it was taken")
+        except ssl.SSLError as e:
+            expect("ALERT_ILLEGAL_PARAMETER" in str(e), str(e))
+    agent.wait(r'name "", \d+ ms: \w')
+    expect(agent.end() == 0, "status")
+
+
+def test_keys_cannot_be_traced():
+    Server("server")
+    agent = Agent()
+    with open(f"/proc/{agent.process.pid}/limits") as f:
+        core = [l.split() for l in f if l.startswith("Max core")][0]
+    expect(core[4] == core[5] == "0", f"core {core}")
+    # Of a process that is not dumpable the files in /proc are root's.
+    command = f"exec {KTLSD} -c {os.getcwd()}/conf"
+    expect(agent.end() == 0, "status")
+    if os.getuid() or not shutil.which("setpriv"):
+        return
+    os.chmod("key.pem", 0o644)
+    os.chmod("server", 0o777)
+    child = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534",
+                              "--clear-groups", "sh", "-c", command],
+                             stderr=subprocess.PIPE, text=True)
+    line = child.stderr.readline()
+    expect("listening" in line, line)
+    owner = os.stat(f"/proc/{child.pid}/mem").st_uid
+    child.terminate()
+    expect(child.wait(5) == 0, "status")
+    expect(owner == 0, "its memory can be read by its user")
+
+
+def main():
+    if not kernel_has_tls():
+        skip("no TLS in this kernel: modprobe tls")
+    if not shutil.which(KTLSD):
+        skip(f"{KTLSD} is not installed")
+    certs = os.path.join(HERE, "certs")
+    if not os.path.exists(certs):
+        certs = os.path.join(HERE, "../scripts/certs")
+    tests = [f for n, f in globals().items() if n.startswith("test_")]
+    failed = 0
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    for number, test in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory() as work:
+            os.chdir(work)
+            os.chmod(work, 0o777)
+            subprocess.run([certs, work], check=True)
+            name = test.__name__[5:].replace("_", " ")
+            try:
+                test()
+                print(f"ok {number} {name}", flush=True)
+            except Exception as e:      # whatever it is, the others go on
+                failed = 1
+                print(f"not ok {number} {name}\n# {type(e).__name__}: {e}",
+                      flush=True)
+            os.chdir("/")
+    sys.exit(failed)
+
+
+main()

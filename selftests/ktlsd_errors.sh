@@ -1,0 +1,234 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What cannot work ends ktlsd at its start: one line that names what and where,
+# status 1 (the system) or 2 (usage, configuration), and nothing left behind.
+set -u
+
+skip() { printf 'TAP version 13\n1..0 # SKIP %s\n' "$1"; exit 4; }
+
+ktlsd=${KTLSD:-ktlsd}
+here=$(cd "$(dirname "$0")" && pwd)
+certs=$here/certs
+[ -x "$certs" ] || certs=$here/../scripts/certs
+command -v "$ktlsd" > /dev/null || skip "$ktlsd is not installed"
+command -v openssl > /dev/null || skip "needs openssl, to make certificates"
+
+tmp=$(mktemp -d)
+helper=
+restore() {
+	[ "$helper" ] && echo "$helper" > /proc/sys/kernel/modprobe
+	kill $(jobs -p) 2> /dev/null
+	rm -rf "$tmp"
+}
+trap restore EXIT
+chmod 755 "$tmp"
+cd "$tmp" || exit 1
+"$certs" "$tmp" && "$certs" "$tmp/other" || exit 1
+openssl pkey -in key.pem -aes256 -passout pass:x -out locked.pem
+echo 'no PEM at all' > text
+touch conf before after out err
+port=18443
+
+# The lines of a configuration that is good, but for what "$@" replaces.
+config() {
+	local line
+	{
+		echo '[service web]'
+		for line in "listen = 127.0.0.1:$port" 'certificate = cert.pem' \
+			'key = key.pem' 'handoff = server'; do
+			[[ " $* " == *" ${line%% *}="* ]] || echo "$line"
+		done
+		for line in "$@"; do
+			echo "${line/=/ = }"
+		done
+	} > conf
+}
+
+failed=0 number=0 skipped=0
+result() {	# ok|not ok SENTENCE
+	number=$((number + 1))
+	echo "$1 $number $2"
+	[ "$1" = ok ] && return
+	failed=1
+	sed 's/^/# out: /' out
+	sed 's/^/# err: /' err
+	echo "# status $status"
+}
+
+omit() { number=$((number + 1)) skipped=$((skipped + 1)); echo "ok $number # SKIP $1: $2"; }
+
+# Runs "$@" for 5 seconds at most. What it listens on would show.
+run() {
+	ls > before
+	timeout 5 "$@" > out 2> err
+	status=$?
+	ls > after
+}
+
+clean() { cmp -s before after && ! grep -qi ":$(printf %x $port) .* 0A " /proc/net/tcp; }
+
+# SENTENCE STATUS TEXT COMMAND...: it ends so, with one line that has TEXT.
+fails() {
+	local sentence=$1 want=$2 text=$3
+	shift 3
+	run "$@"
+	if [ $status = "$want" ] && [ ! -s out ] && clean &&
+		[ "$(wc -l < err)" = 1 ] && grep -qF -- "$text" err; then
+		result ok "$sentence"
+	else
+		result 'not ok' "$sentence: status $want, \"$text\""
+	fi
+}
+
+# SENTENCE STATUS TEXT OPTION...: with this configuration.
+refuses() {
+	local sentence=$1 status=$2 text=$3
+	shift 3
+	config "$@"
+	fails "$sentence" "$status" "$text" "$ktlsd" -c conf
+}
+
+# SENTENCE LINE TEXT: with this file, which came on standard input.
+rejects() {
+	cat > conf
+	fails "$1" 2 "conf:$2: $3" "$ktlsd" -c conf
+}
+
+echo "TAP version 13"
+
+# --- certificate and key ---------------------------------------------------
+refuses "missing certificate" 1 "certificate none.pem: No such file" certificate=none.pem
+refuses "missing key" 1 "web: key none.pem: No such file" key=none.pem
+refuses "certificate without PEM" 1 "certificate text: no usable PEM" certificate=text
+refuses "key without PEM" 1 "key text: no usable PEM" key=text
+refuses "certificate that is a directory" 1 "certificate other: Is a directory" certificate=other
+refuses "endless key" 1 "key /dev/zero: File too large" key=/dev/zero
+refuses "encrypted key" 1 "key locked.pem: it is encrypted" key=locked.pem
+refuses "key of another certificate" 1 \
+	"key other/key.pem does not belong to certificate cert.pem" key=other/key.pem
+config key=other/key.pem
+fails "the test of a configuration finds it too" 1 "does not belong" "$ktlsd" -t -c conf
+if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+	config
+	fails "unreadable key" 1 "key key.pem: Permission denied" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$ktlsd" -c conf
+else
+	omit "unreadable key" "needs root and setpriv"
+fi
+
+# --- the text of the configuration -------------------------------------------
+refuses "unknown option" 2 'conf:6: unknown option "colour"; valid: listen,' colour=red
+refuses "option without a value" 2 "conf:5: key has no value" key=
+refuses "option given twice" 2 "conf:7: max_handshakes is given twice" \
+	max_handshakes=1 max_handshakes=2
+refuses "number too large" 2 "conf:6: max_handshakes = 65537; valid: a number from 1 to 65536" \
+	max_handshakes=65537
+refuses "number too small" 2 "conf:6: handshake_timeout = 0" handshake_timeout=0
+refuses "number with a unit" 2 "conf:6: handshake_timeout = 10s" handshake_timeout=10s
+for address in 127.0.0.1 localhost:443 ::1:443 [::1] 127.0.0.1:65536 127.0.0.1: [::1:443 127.0.0.1:1x; do
+	refuses "address $address" 2 "conf:5: \"$address\" is no address" listen=$address
+done
+rejects "unknown section" 2 'unknown section [server web]; valid: [service NAME]' <<-'EOF'
+	[server web]
+	key = key.pem
+EOF
+rejects "option before any section" 1 "an option before any section" <<< 'key = key.pem'
+rejects "section without options" 1 "a section without options" <<< '[service web]'
+rejects "section that lacks an option" 1 '[service web] lacks the option "listen"' <<-'EOF'
+	[service web]
+	key = key.pem
+EOF
+rejects "second section of one name" 9 "a second section [service web]" <<-'EOF'
+	# comment
+
+	[service web]
+	listen = 127.0.0.1:1
+	certificate = c
+	key = k
+	handoff = h
+	[service web]
+	key = k
+EOF
+rejects "line that is neither" 2 "neither" <<-'EOF'
+	[service web]
+	certificate
+	listen = 127.0.0.1:1
+	certificate = c
+	key = k
+	handoff = h
+EOF
+rejects "line that is too long" 2 "the line is longer than" <<-EOF
+	[service web]
+	key = $(printf '%0300d' 0)
+EOF
+rejects "name that is too long" 2 "a service name is at most 40 bytes long" <<-EOF
+	[service $(printf '%041d' 0)]
+	key = key.pem
+EOF
+: > conf
+fails "empty configuration" 2 "conf: no [service NAME] in it" "$ktlsd" -c conf
+fails "no configuration" 1 "configuration none: No such file" "$ktlsd" -c none
+
+# --- the command line ----------------------------------------------------------
+fails "unknown command-line option" 2 "'x'" "$ktlsd" -x
+fails "surplus argument" 2 'what is "start"?' "$ktlsd" start
+
+says() {	# SENTENCE TEXT COMMAND...
+	local sentence=$1 text=$2
+	shift 2
+	run "$@"
+	if [ $status = 0 ] && [ ! -s err ] && clean && grep -qF -- "$text" out; then
+		result ok "$sentence"
+	else
+		result 'not ok' "$sentence"
+	fi
+}
+config 'listen=127.0.0.1:1 [::]:2' 'listen=127.0.0.1:3'
+says "good configuration" "configuration conf is good" "$ktlsd" -t -c conf
+sed -i 's/^[^[]/\t&/; a # comment' conf
+says "indented configuration with comments" "is good" "$ktlsd" --test --config=conf
+says "version" "ktlsd " "$ktlsd" --version
+says "help" "Usage: ktlsd" "$ktlsd" --help
+
+# --- the system ------------------------------------------------------------------
+if [ "$(id -u)" = 0 ] && command -v modprobe > /dev/null &&
+	{ modprobe -r ktls_stats; modprobe -r tls; } 2> /dev/null; then
+	helper=$(cat /proc/sys/kernel/modprobe)
+	echo > /proc/sys/kernel/modprobe
+	refuses "no tls module" 1 'try "modprobe tls"'
+	echo "$helper" > /proc/sys/kernel/modprobe
+elif ! modprobe tls 2> /dev/null; then
+	refuses "no tls module" 1 'try "modprobe tls"'
+else
+	omit "no tls module" "it cannot be unloaded"
+fi
+
+if modprobe tls 2> /dev/null && command -v python3 > /dev/null; then
+	refuses "hand-off socket absent" 1 \
+		"web: cannot reach the server at hand-off socket server: No such file"
+	refuses "hand-off descriptor that is none" 1 \
+		"hand-off socket fd:77: Bad file descriptor" handoff=fd:77
+	refuses "hand-off descriptor that is no number" 1 \
+		"hand-off socket fd:x: Invalid argument" handoff=fd:x
+	config handoff=fd:0
+	fails "hand-off descriptor that is no socket" 1 \
+		"hand-off socket fd:0: Socket operation on non-socket" "$ktlsd" -c conf
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.bind("stream"); s.listen()
+t = socket.create_server(("127.0.0.1", 18444))
+print(flush=True); time.sleep(60)' > ready &
+	until [ -s ready ]; do sleep 0.1; done
+	refuses "hand-off socket of another type" 1 \
+		"hand-off socket stream: Protocol wrong type" handoff=stream
+	refuses "port in use" 1 \
+		"web: cannot listen on 127.0.0.1:18444: Address already in use" \
+		listen=127.0.0.1:18444
+	refuses "address of another host" 1 \
+		"cannot listen on 192.0.2.1:443: Cannot assign" listen=192.0.2.1:443
+else
+	omit "start" "no TLS in this kernel, or no python3"
+fi
+
+echo "1..$number"
+exit $failed
