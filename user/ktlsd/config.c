@@ -41,7 +41,8 @@ struct parser {
 };
 
 #define bad(p, fmt, ...) \
-	log_fatalx(EXIT_CONFIG, "%s:%d: " fmt, (p)->file, (p)->line, ##__VA_ARGS__)
+	log_fatalx(EXIT_CONFIG, "%s:%d: " fmt, (p)->file, (p)->line, \
+		   ##__VA_ARGS__)
 
 static const char *option_names(void)
 {

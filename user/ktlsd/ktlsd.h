@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of ktlsd share. The walk: main, config, listen, shaker, server. */
+/* What the files of ktlsd share: main, config, listen, shaker, server. */
 #ifndef KTLSD_H
 #define KTLSD_H
 
@@ -34,6 +34,7 @@ struct shake {
 	struct ktls_session *session;
 	uint64_t start_ms;
 	bool waiting;			/* for room in the hand-off socket */
+
 	LIST_ENTRY(shake) all;
 	TAILQ_ENTRY(shake) queue;
 };
@@ -51,12 +52,13 @@ struct service {
 	struct agent *agent;
 	struct ktls_credentials *credentials;
 	bool listening;
-	bool warned;			/* of accept() failing, since it last worked */
+	bool warned;			/* that accept() fails */
 	struct timer backoff;
 	struct watch server;		/* hand-off socket; fd -1 when lost */
-	unsigned int live;
 	LIST_HEAD(, shake) shakes;
 	TAILQ_HEAD(, shake) waiting;
+	unsigned int live;		/* length of shakes */
+
 	STAILQ_ENTRY(service) next;
 };
 
@@ -86,13 +88,15 @@ void listen_close(struct service *sv);
 
 /* shaker.c: takes @fd over */
 void shake_start(struct service *sv, int fd);
-int shake_deliver(struct shake *sh);	/* -EAGAIN: it waits for room; 0: gone */
+/* 0: @sh is gone, one way or the other. -EAGAIN: it waits for room. */
+int shake_deliver(struct shake *sh);
 void shake_end(struct shake *sh, const char *reason);
 
 /* server.c: the hand-off socket */
 void server_open(struct service *sv);	/* ends the program on failure */
 int server_send(struct service *sv, int fd, const struct ktls_info *info);
-void server_wait(struct service *sv);	/* calls shake_deliver() when there is room */
+/* Calls shake_deliver() when there is room. */
+void server_wait(struct service *sv);
 void server_close(struct service *sv);
 
 /* agent.c */

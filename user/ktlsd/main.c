@@ -23,7 +23,7 @@ static const char usage[] =
 	"  -V, --version      print the version, then exit\n"
 	"  -h, --help         print this text, then exit\n"
 	"\n"
-	"Exit status: 0 success, 1 the system said no, 2 usage or configuration.\n"
+	"Exit status: 0 success, 1 the system said no, 2 usage or configuration\n"
 	"See ktlsd(8), ktlsd.conf(5).\n";
 
 static const struct option long_options[] = {
@@ -80,42 +80,51 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-int main(int argc, char **argv)
+struct choice {
+	const char *file;
+	bool test;
+};
+
+static void parse_options(struct choice *out, int argc, char **argv)
 {
-	const char *file = "/etc/ktlsd.conf";
-	struct agent agent = {};
-	struct service *sv;
-	bool test = false;
 	int c;
 
-	log_init("ktlsd");
 	while ((c = getopt_long(argc, argv, "c:tVh", long_options, NULL)) != -1)
 		switch (c) {
 		case 'c':
-			file = optarg;
+			out->file = optarg;
 			break;
 		case 't':
-			test = true;
+			out->test = true;
 			break;
 		case 'V':
 			puts("ktlsd " KTLS_VERSION);
-			return 0;
+			exit(0);
 		case 'h':
 			fputs(usage, stdout);
-			return 0;
+			exit(0);
 		default:
-			return EXIT_CONFIG;	/* getopt has said what */
+			exit(EXIT_CONFIG);	/* getopt has said what */
 		}
 	if (optind < argc)
 		log_fatalx(EXIT_CONFIG, "what is \"%s\"? See ktlsd --help",
 			   argv[optind]);
+}
 
-	config_load(&agent.services, file);
+int main(int argc, char **argv)
+{
+	struct choice choice = { .file = "/etc/ktlsd.conf" };
+	struct agent agent = {};
+	struct service *sv;
+
+	log_init("ktlsd");
+	parse_options(&choice, argc, argv);
+	config_load(&agent.services, choice.file);
 	guard_secrets();
 	STAILQ_FOREACH(sv, &agent.services, next)
 		load_credentials(sv);
-	if (test) {
-		printf("configuration %s is good\n", file);
+	if (choice.test) {
+		printf("configuration %s is good\n", choice.file);
 	} else {
 		check_module();
 		raise_descriptors();

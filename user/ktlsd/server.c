@@ -18,11 +18,7 @@ static bool is_inherited(const struct service *sv)
 
 static void lose(struct service *sv)
 {
-	struct shake *sh;
-
 	server_close(sv);
-	while ((sh = TAILQ_FIRST(&sv->waiting)))
-		shake_end(sh, "the server has gone");
 	if (is_inherited(sv))
 		sv->agent->loop.stop = true;
 	else
@@ -37,6 +33,8 @@ static void on_server(struct watch *w, uint32_t events)
 
 	if (events & (EPOLLHUP | EPOLLERR)) {
 		lose(sv);
+		while ((sh = TAILQ_FIRST(&sv->waiting)))
+			shake_end(sh, "closed, the server has gone");
 		return;
 	}
 	while ((sh = TAILQ_FIRST(&sv->waiting)))
@@ -94,7 +92,9 @@ static int attach(struct service *sv)
 		return fd;
 	sv->server.fd = fd;
 	sv->server.ready = on_server;
-	ret = loop_add(&sv->agent->loop, &sv->server, 0);
+	/* Others may wait, if the last server stopped reading and stayed. */
+	ret = loop_add(&sv->agent->loop, &sv->server,
+		       TAILQ_EMPTY(&sv->waiting) ? 0 : EPOLLOUT);
 	if (!ret)
 		return 0;
 	close(fd);
@@ -109,7 +109,8 @@ void server_open(struct service *sv)
 	if (!ret)
 		return;
 	errno = -ret;
-	log_fatal(EXIT_SYSTEM, "%s: cannot reach the server at hand-off socket %s",
+	log_fatal(EXIT_SYSTEM,
+		  "%s: cannot reach the server at hand-off socket %s",
 		  sv->name, sv->handoff);
 }
 
@@ -117,7 +118,11 @@ int server_send(struct service *sv, int fd, const struct ktls_info *info)
 {
 	int ret = sv->server.fd < 0 ? attach(sv) : 0;
 
-	return ret ? ret : ktls_handoff_send(sv->server.fd, fd, info);
+	if (!ret)
+		ret = ktls_handoff_send(sv->server.fd, fd, info);
+	if (sv->server.fd >= 0 && (ret == -EPIPE || ret == -ECONNRESET))
+		lose(sv);
+	return ret;
 }
 
 void server_wait(struct service *sv)

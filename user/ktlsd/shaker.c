@@ -86,8 +86,9 @@ static void on_client(struct watch *w, uint32_t events)
 
 	(void)events;
 	if (ret == -EAGAIN) {
-		loop_change(loop, w, ktls_session_events(sh->session) == POLLOUT ?
-				     EPOLLOUT : EPOLLIN);
+		bool out = ktls_session_events(sh->session) == POLLOUT;
+
+		loop_change(loop, w, out ? EPOLLOUT : EPOLLIN);
 		return;
 	}
 	/* From here on what happens on the socket is the server's business. */
@@ -102,7 +103,8 @@ static void on_client(struct watch *w, uint32_t events)
 
 static void on_deadline(struct timer *t)
 {
-	struct shake *sh = (void *)((char *)t - offsetof(struct shake, deadline));
+	struct shake *sh = (void *)((char *)t -
+				    offsetof(struct shake, deadline));
 	char reason[80];
 
 	snprintf(reason, sizeof(reason), "%s within %u s", sh->waiting ?

@@ -35,10 +35,11 @@ static const struct nonce_rule {
 
 static const struct nonce_rule *find_rule(uint16_t version, bool salted)
 {
-	for (size_t i = 0; i < sizeof(nonce_rules) / sizeof(nonce_rules[0]); i++)
-		if (nonce_rules[i].version == version &&
-		    nonce_rules[i].salted == salted)
-			return &nonce_rules[i];
+	const struct nonce_rule *r = nonce_rules;
+
+	for (size_t i = 0; i < sizeof(nonce_rules) / sizeof(*r); i++, r++)
+		if (r->version == version && r->salted == salted)
+			return r;
 	return NULL;
 }
 

@@ -51,7 +51,7 @@ struct ktls_session {
 	bool done;			/* the handshake is complete */
 	size_t received;		/* bytes, in the handshake */
 	gnutls_session_t tls;		/* NULL once the keys have left */
-	unsigned int record_size_limit;	/* what the client asked for, or 0 */
+	unsigned int record_size_limit;	/* the client's, or 0 */
 	unsigned int max_fragment;
 	struct ktls_info info;
 	struct ktls_error error;
@@ -73,8 +73,11 @@ const struct cipher *cipher_by_kernel(uint16_t id);
 
 /* handshake.c */
 void session_forget(struct ktls_session *s);
+
+/* reason.c: both return an error number, so that callers can return it on */
 int session_fail(struct ktls_session *s, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+int session_give_up(struct ktls_session *s, int gnutls_error);
 
 /* limit.c */
 void limit_watch(struct ktls_session *s);

@@ -75,7 +75,8 @@ static int on_client_hello(gnutls_session_t tls, unsigned int type,
 void limit_watch(struct ktls_session *s)
 {
 	gnutls_session_set_ptr(s->tls, s);
-	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+	gnutls_handshake_set_hook_function(s->tls,
+					   GNUTLS_HANDSHAKE_CLIENT_HELLO,
 					   GNUTLS_HOOK_PRE, on_client_hello);
 }
 
