@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A socket changes hands; whatever is not exactly that is refused and closed. */
+/* A socket changes hands; whatever is not just that is refused and closed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -219,7 +219,72 @@ TEST_F(tls, nodelay_is_as_it_was)
 	EXPECT_EQ(0, on);
 }
 
-/* --- once, whatever the version and cipher --------------------------------- */
+/* How often @needle, each byte inverted, stands in memory we can write to. */
+static int count_in_memory(const unsigned char *inverted, size_t len)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	char line[512], mode[5];
+	int found = 0;
+
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, mode) != 3 ||
+		    strncmp(mode, "rw", 2) || strstr(line, "[v"))
+			continue;
+		for (unsigned char *p = (void *)start;
+		     p + len <= (unsigned char *)end; p++) {
+			size_t i = 0;
+
+			while (i < len && p[i] == (unsigned char)~inverted[i])
+				i++;
+			found += i == len;
+		}
+	}
+	fclose(maps);
+	return found;
+}
+
+/* The kernel's copy of a key, inverted, so that ours is not found. */
+static int fetch_key(int fd, int direction, unsigned char *inverted, size_t len)
+{
+	struct tls12_crypto_info_aes_gcm_128 c;
+	socklen_t size = sizeof(c);
+
+	if (getsockopt(fd, SOL_TLS, direction, &c, &size))
+		return -errno;
+	for (size_t i = 0; i < len; i++)
+		inverted[i] = ~c.key[i];
+	explicit_bzero(&c, sizeof(c));
+	return 0;
+}
+
+TEST_F(tls, no_key_stays_in_memory)
+{
+	unsigned char rx[16], tx[16], control[16];
+	unsigned char *copy = malloc(16);
+
+	if (variant->cipher != TLS_CIPHER_AES_GCM_128)
+		SKIP(return, "one cipher is enough");
+#ifdef __SANITIZE_ADDRESS__
+	SKIP(return, "the sanitizer keeps what was freed");
+#endif
+	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
+	ASSERT_EQ(0, ktls_session_install(self->s));
+	peer_close(&self->p);		/* the client has the same keys */
+	ASSERT_EQ(0, fetch_key(self->fd, TLS_RX, rx, sizeof(rx)));
+	ASSERT_EQ(0, fetch_key(self->fd, TLS_TX, tx, sizeof(tx)));
+	EXPECT_EQ(0, count_in_memory(rx, sizeof(rx)));
+	EXPECT_EQ(0, count_in_memory(tx, sizeof(tx)));
+	/* And that the search finds what is there. */
+	for (int i = 0; i < 16; i++) {
+		copy[i] = 0x51 + 3 * i;
+		control[i] = ~copy[i];
+	}
+	EXPECT_LE(1, count_in_memory(control, sizeof(control)));
+	free(copy);
+}
+
+/* --- once, whatever the version and cipher --- */
 
 FIXTURE(refused) {
 	struct ktls_credentials *credentials;
@@ -357,7 +422,7 @@ FIXTURE_TEARDOWN(flood)
 /* A ClientHello of 16 MB, a record at a time: it must end well before. */
 TEST_F(flood, of_one_message_has_a_bound)
 {
-	unsigned char record[5 + 16384] = { 22, 3, 1, 0x40, 0, 1, 255, 255, 255 };
+	unsigned char record[5 + 16384] = { 22, 3, 1, 64, 0, 1, 255, 255, 255 };
 	int records = 0, ret = -EAGAIN;
 
 	for (; ret == -EAGAIN && records < 100; records++) {
@@ -374,7 +439,7 @@ TEST_F(flood, of_one_message_has_a_bound)
 		TH_LOG("said: %s", ktls_session_error(self->s));
 }
 
-/* --- a client that takes only short records -------------------------------- */
+/* --- a client that takes only short records --- */
 
 FIXTURE(limit) {
 	struct ktls_credentials *credentials;

@@ -36,9 +36,7 @@ int peer_certificate(const char *dir)
 
 	gnutls_x509_privkey_init(&key);
 	gnutls_x509_crt_init(&crt);
-	gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-				     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-				     0);
+	gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, 256, 0);
 	gnutls_x509_crt_set_version(crt, 3);
 	gnutls_x509_crt_set_serial(crt, "\1", 1);
 	gnutls_x509_crt_set_dn(crt, "CN=localhost", NULL);
@@ -70,7 +68,9 @@ int peer_tcp(int fds[2])
 	    getsockname(l, (struct sockaddr *)&a, &len) ||
 	    connect(fds[1], (struct sockaddr *)&a, len))
 		ret = -errno;
-	fds[0] = ret ? -1 : accept4(l, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fds[0] = -1;
+	if (!ret)
+		fds[0] = accept4(l, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	close(l);
 	fcntl(fds[1], F_SETFL, O_NONBLOCK);
 	return ret;
@@ -232,10 +232,10 @@ ssize_t peer_send(struct peer *p, const void *buf, size_t len)
 		ssize_t n = gnutls_record_send(p->tls, (char *)buf + sent,
 					       len - sent);
 
-		if (n == GNUTLS_E_AGAIN)
-			wait_for(p->fd, POLLOUT);
-		else if (n < 0)
+		if (n < 0 && n != GNUTLS_E_AGAIN)
 			return n;
+		if (n < 0)
+			wait_for(p->fd, POLLOUT);
 		else
 			sent += n;
 	}
@@ -271,10 +271,10 @@ ssize_t peer_write(int fd, const void *buf, size_t len)
 		ssize_t n = send(fd, (const char *)buf + sent, len - sent,
 				 MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EAGAIN)
-			wait_for(fd, POLLOUT);
-		else if (n < 0)
+		if (n < 0 && errno != EAGAIN)
 			return -errno;
+		if (n < 0)
+			wait_for(fd, POLLOUT);
 		else
 			sent += n;
 	}
