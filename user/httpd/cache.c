@@ -55,7 +55,8 @@ static void sweep(struct timer *t)
 	for (size_t i = 0; i < CACHE_SLOTS; i++) {
 		if (c->slots[i] && c->slots[i]->until_ms <= now)
 			drop(&c->slots[i]);
-		left |= c->slots[i] != NULL;
+		if (c->slots[i])
+			left = true;
 	}
 	if (left)
 		loop_timer_set(c->loop, t, KEEP_MS);

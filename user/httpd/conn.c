@@ -88,10 +88,10 @@ static void expire(struct timer *t)
 		abort_conn(c, "given up, the peer takes no data");
 }
 
-void conn_enter(struct conn *c, enum state state, uint32_t events,
+void conn_enter(struct conn *c, enum state next, uint32_t events,
 		unsigned int ms)
 {
-	c->state = state;
+	c->state = next;
 	set_deadline(c, ms);
 	if (c->events == events)
 		return;

@@ -157,7 +157,7 @@ struct conn {
 /* Takes @tls, whatever the outcome. @refuse: its only answer is 503. */
 void conn_new(struct server *s, struct ktls_conn *tls, bool refuse);
 void conn_free(struct conn *c);
-void conn_enter(struct conn *c, enum state state, uint32_t events,
+void conn_enter(struct conn *c, enum state next, uint32_t events,
 		unsigned int ms);
 const char *conn_peer(const struct conn *c, char *out, size_t size);
 
