@@ -291,6 +291,18 @@ def test_server_that_goes_is_found_again():
     expect(agent.end() == 0, "status")
 
 
+def test_server_that_stops_reading_is_left():
+    server = Server("server", sit=True)
+    agent = Agent()
+    wait_until(lambda: server.conns, "no connection to the hand-off socket")
+    server.conns[0].shutdown(socket.SHUT_RD)
+    server.sit = False
+    expect(agent.get() == b"", "served by nobody")
+    agent.wait("closed, no hand-off: Broken pipe")
+    expect(agent.get() == LINE, "it does not connect anew")
+    expect(agent.end() == 0, "status")
+
+
 def test_sigterm_lets_handshakes_finish():
     Server("server")
     agent = Agent("handshake_timeout = 20")
