@@ -37,7 +37,7 @@ int sessions_get(struct sessions *s, unsigned int opts)
 		free(s->v);
 		s->v = NULL;
 	} else if (s->inconsistent) {
-		log_warnx("the sessions changed meanwhile: some may lack");
+		log_warnx("the sessions changed meanwhile: some may be missing");
 	}
 	genl_close(g);
 	return ret;
