@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -210,10 +211,24 @@ static void refuse(struct conn *c)
 	settle(c, ret ? ret : send_pending(c), NULL, 0);
 }
 
+/*
+ * Peers that pad their records are rare; let the kernel bet on that, and
+ * decrypt into our buffer instead of a page of its own. If it loses, it
+ * decrypts again. Older kernels do not know the option, which is no loss.
+ */
+static void tune(struct conn *c)
+{
+	const int on = 1;
+
+	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (ktls_conn_info(c->tls)->version == TLS_1_3_VERSION)
+		setsockopt(c->watch.fd, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &on,
+			   sizeof(on));
+}
+
 void conn_new(struct server *s, struct ktls_conn *tls, bool refused)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	const int on = 1;
 
 	if (!c) {
 		ktls_conn_close(tls);
@@ -230,7 +245,7 @@ void conn_new(struct server *s, struct ktls_conn *tls, bool refused)
 	c->next = s->conns.next;
 	c->prev->next = c->next->prev = c;
 	s->count++;
-	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	tune(c);
 	if (fcntl(c->watch.fd, F_SETFL, O_NONBLOCK) ||
 	    loop_add(&s->loop, &c->watch, EPOLLIN))
 		conn_free(c);
