@@ -13,7 +13,7 @@ export VERSION PREFIX DESTDIR
 all: user
 user:
 	$(MAKE) -C user B=$(B)
-install:
+install: user
 	$(MAKE) -C user B=$(B) install
 
 # kbuild litters the directory it is pointed at, and its clean sweeps it: give
