@@ -206,6 +206,26 @@ TEST_F(tls, client_that_hangs_up_is_a_sentence)
 		     ktls_session_error(self->s));
 }
 
+/* TLS 1.2 shows its nonces. Number 0 was Finished's: twice would be fatal. */
+TEST_F(tls, nonce_of_finished_is_not_used_again)
+{
+	static const unsigned char two[8] = { 0, 0, 0, 0, 0, 0, 0, 2 };
+	struct pollfd pfd = { .fd = self->p.fd, .events = POLLIN };
+	unsigned char head[5 + 8];
+
+	if (variant->version != TLS_1_2_VERSION ||
+	    variant->cipher == TLS_CIPHER_CHACHA20_POLY1305)
+		SKIP(return, "no nonce in its records");
+	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
+	TAKE_OVER();
+	SERVER_SENDS(1);		/* with it the client reads Finished */
+	ASSERT_EQ(1, peer_write(ktls_conn_fd(self->c), "x", 1));
+	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
+	ASSERT_EQ(sizeof(head), recv(self->p.fd, head, sizeof(head), MSG_PEEK));
+	EXPECT_EQ(23, head[0]);
+	EXPECT_EQ(0, memcmp(two, head + 5, sizeof(one)));
+}
+
 TEST_F(tls, nodelay_is_as_it_was)
 {
 	int on = -1;
