@@ -20,6 +20,8 @@
 #define SOL_TLS 282
 #endif
 
+#define HEAD	5			/* type, version, length */
+
 struct suite {
 	uint16_t version, cipher;
 	size_t info;			/* bytes of its crypto_info */
@@ -50,13 +52,16 @@ const struct suite *suite_find(uint16_t version, uint16_t cipher)
 	return NULL;
 }
 
+size_t suite_overhead(const struct suite *s)
+{
+	return HEAD + s->explicit_nonce + s->tag + s->inner_type;
+}
+
 /* The head is complete. */
 static void record(struct oracle *o)
 {
-	const struct suite *s = o->suite;
-
 	o->left = o->head[3] << 8 | o->head[4];
-	o->bytes += o->left - s->explicit_nonce - s->tag - s->inner_type;
+	o->bytes += HEAD + o->left - suite_overhead(o->suite);
 	o->records++;
 	o->have = 0;
 }
@@ -74,7 +79,7 @@ void oracle_feed(struct oracle *o, const uint8_t *data, size_t len)
 			break;
 		o->head[o->have++] = *data++;
 		len--;
-		if (o->have == sizeof(o->head))
+		if (o->have == HEAD)
 			record(o);
 	}
 }
@@ -100,7 +105,8 @@ int tcp_pair(int family, int fd[2])
 	socklen_t len = loopback(family, &ss);
 	int listener, ret = 0;
 
-	fd[0] = fd[1] = -1;
+	fd[0] = -1;
+	fd[1] = -1;
 	listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0)
 		return -errno;

@@ -12,6 +12,8 @@
 struct suite;
 
 const struct suite *suite_find(uint16_t version, uint16_t cipher);
+/* What a record is longer than its plaintext, header included. */
+size_t suite_overhead(const struct suite *s);
 
 /*
  * Counts records as their headers tell, as any bystander could: type, length,

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ktls_stats.ko comes and goes while kTLS connections are opened, used, asked
+ * about and closed. The kernel log must have nothing to say about it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ktls_stats.h>
+#include <linux/tls.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "stats_genl.h"
+#include "tlswire.h"
+
+#define ROUNDS	20
+#define WORKERS	4
+
+static const struct suite *suite(void)
+{
+	return suite_find(TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128);
+}
+
+/* Both ends with keys, for sending from [0] to [1]. 0 or -errno. */
+static int keyed_pair(int fd[2])
+{
+	int ret = tcp_pair(AF_INET, fd);
+
+	if (ret)
+		return ret;
+	ret = tls_attach(fd[0]) || tls_attach(fd[1]) ||
+	      tls_key(fd[0], TLS_TX, suite(), 1) ||
+	      tls_key(fd[1], TLS_RX, suite(), 1);
+	if (ret) {
+		close(fd[0]);
+		close(fd[1]);
+	}
+	return ret;
+}
+
+static void traffic(void)
+{
+	static char buf[65536];
+	int fd[2];
+
+	while (!keyed_pair(fd)) {
+		for (int n = random() % 20; n > 0; n--) {
+			if (send(fd[0], buf, 1 + random() % sizeof(buf),
+				 MSG_DONTWAIT) < 0)
+				break;
+			recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT);
+		}
+		close(fd[random() % 2]);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
+/* Asks and asks; mostly there is nobody, or not for long. */
+static void questions(void)
+{
+	struct stats_session session;
+	struct stats_totals totals;
+	struct stats *s;
+
+	for (;;) {
+		if (stats_open(&s)) {
+			usleep(1000);
+			continue;
+		}
+		stats_join(s, KTLS_STATS_MCGRP_CLOSE);
+		for (int n = 0; n < 20; n++) {
+			stats_dump(s, &session, 1);
+			stats_totals(s, &totals);
+		}
+		stats_close(s);
+	}
+}
+
+static pid_t start(void (*work)(void), bool apart)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	srandom(getpid());
+	if (apart && own_netns())
+		_exit(1);
+	work();
+	_exit(1);
+}
+
+/* The exit status of "NAME [OPTION] ktls_stats". */
+static int run(const char *name, const char *option)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execlp(name, name, option, "ktls_stats", NULL);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int load(void)
+{
+	return run("modprobe", "-q");
+}
+
+/* A question that is being answered holds the module for a moment. */
+static int unload(void)
+{
+	int ret = 0;
+
+	for (int n = 0; n < 1000; n++) {
+		ret = run("rmmod", "-s");
+		if (!ret)
+			break;
+		usleep(1000);
+	}
+	return ret;
+}
+
+FIXTURE(module) {
+	int log;			/* what the kernel said since setup */
+	pid_t worker[WORKERS];
+};
+
+FIXTURE_SETUP(module)
+{
+	if (load())
+		SKIP(return, "modprobe cannot load ktls_stats");
+	self->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, self->log);
+	lseek(self->log, 0, SEEK_END);
+	self->worker[0] = start(questions, false);
+	for (int i = 1; i < WORKERS; i++)
+		self->worker[i] = start(traffic, i == 1);
+	ASSERT_EQ(0, unload());
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		kill(self->worker[i], SIGKILL);
+		waitpid(self->worker[i], NULL, 0);
+	}
+	EXPECT_EQ(0, load());
+}
+
+static void expect_clean_log(struct __test_metadata *_metadata, int log)
+{
+	static const char * const bad[] = {
+		"BUG", "WARNING", "Oops", "KASAN", "lockdep", "leak",
+		"ktls_stats:",
+	};
+	char line[8192];
+	ssize_t n;
+
+	while ((n = read(log, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+			EXPECT_EQ(NULL, strstr(line, bad[i]))
+				TH_LOG("%s", line);
+	}
+	EXPECT_EQ(EAGAIN, errno);
+}
+
+TEST_F_TIMEOUT(module, comes_and_goes_under_traffic, 300)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, load()) TH_LOG("round %d", i);
+		usleep(random() % 200000);
+		ASSERT_EQ(0, unload()) TH_LOG("round %d", i);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		EXPECT_EQ(0, waitpid(self->worker[i], NULL, WNOHANG));
+	expect_clean_log(_metadata, self->log);
+}
+
+/* Sessions older than the module are found, in every network namespace. */
+TEST_F_TIMEOUT(module, adopts_what_it_finds, 300)
+{
+	static char buf[30000];
+	struct stats_session tx, rx;
+	struct stats *s;
+	int fd[2];
+
+	ASSERT_EQ(0, own_netns());
+	ASSERT_EQ(0, keyed_pair(fd));
+	for (int i = 0; i < 5; i++) {
+		ASSERT_EQ(1000, send(fd[0], buf, 1000, 0));
+		ASSERT_EQ(0, load());
+		ASSERT_EQ(0, stats_open(&s));
+		ASSERT_EQ(0, stats_session(s, socket_cookie(fd[0]), &tx));
+		EXPECT_EQ(KTLS_STATS_SESSION_FLAGS_ADOPTED, tx.flags);
+		EXPECT_EQ(0, tx.tx.bytes);
+		EXPECT_EQ(0, tx.tx.records);
+		EXPECT_EQ(0, tx.tx.wire);
+		EXPECT_EQ(KTLS_STATS_MODE_SW, tx.tx.mode);
+
+		ASSERT_EQ(30000, send(fd[0], buf, 30000, 0));
+		ASSERT_EQ(1000, recv(fd[1], buf, 1000, MSG_WAITALL));
+		ASSERT_EQ(30000, recv(fd[1], buf, 30000, MSG_WAITALL));
+		ASSERT_EQ(0, stats_session(s, socket_cookie(fd[0]), &tx));
+		EXPECT_EQ(30000, tx.tx.bytes);
+		EXPECT_EQ(2, tx.tx.records);
+		ASSERT_EQ(0, stats_session(s, socket_cookie(fd[1]), &rx));
+		EXPECT_EQ(KTLS_STATS_SESSION_FLAGS_ADOPTED, rx.flags);
+		EXPECT_EQ(31000, rx.rx.bytes);
+		EXPECT_EQ(3, rx.rx.records);
+		stats_close(s);
+		ASSERT_EQ(0, unload());
+	}
+	expect_clean_log(_metadata, self->log);
+}
+
+TEST_HARNESS_MAIN
