@@ -223,7 +223,7 @@ TEST_F(tls, nonce_of_finished_is_not_used_again)
 	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
 	ASSERT_EQ(sizeof(head), recv(self->p.fd, head, sizeof(head), MSG_PEEK));
 	EXPECT_EQ(23, head[0]);
-	EXPECT_EQ(0, memcmp(two, head + 5, sizeof(one)));
+	EXPECT_EQ(0, memcmp(two, head + 5, sizeof(two)));
 }
 
 TEST_F(tls, nodelay_is_as_it_was)
