@@ -79,6 +79,7 @@ int file_open(struct file *f, int root, const char *path)
 	}
 	f->fd = fd;
 	f->size = st.st_size;
+	f->mtime = st.st_mtim;
 	f->type = path_type(index ? "index.html" : path);
 	return 0;
 }
@@ -92,6 +93,7 @@ int file_refresh(struct file *f)
 	if (!st.st_nlink)
 		return -ESTALE;
 	f->size = st.st_size;
+	f->mtime = st.st_mtim;
 	return 0;
 }
 

@@ -70,6 +70,7 @@ const char *path_type(const char *path);
 struct file {
 	int fd;
 	off_t size;
+	struct timespec mtime;
 	const char *type;
 };
 
@@ -78,7 +79,7 @@ struct file {
  * directory. -EISDIR: a directory asked for without its slash.
  */
 int file_open(struct file *f, int root, const char *path);
-/* Its size now. -ESTALE: its name is gone, or stands for another file. */
+/* Looks again. -ESTALE: its name is gone, or stands for another file. */
 int file_refresh(struct file *f);
 /* What to answer where file_open() gave @err. */
 int file_status(int err);
@@ -90,6 +91,8 @@ struct cached {
 	struct file file;
 	unsigned int users;
 	uint64_t until_ms;
+	char *body;			/* of a small file, or NULL ... */
+	struct file body_of;		/* ... as it was then */
 	char path[];
 };
 
@@ -103,6 +106,8 @@ struct cache {
 void cache_init(struct cache *c, struct loop *loop, int root);
 int cache_get(struct cache *c, const char *path, struct cached **out);
 void cache_put(struct cached *f);
+/* All of a small file, f->file.size bytes. -ENODATA: there are less. */
+int cache_read(struct cached *f, char *out);
 void cache_drop_all(struct cache *c);
 
 /* response.c */

@@ -56,14 +56,12 @@ static int find(struct conn *c, const struct request *req, struct cached **f)
 }
 
 /* A small body goes into one buffer, one send() and one record with its head. */
-static int attach_small(struct conn *c, size_t len, size_t size)
+static int send_small(struct conn *c, size_t len, size_t size)
 {
 	char *out = c->server->head;
-	ssize_t n = pread(c->file->file.fd, out + len, size, 0);
+	int ret = cache_read(c->file, out + len);
 
-	if (n != (ssize_t)size)
-		return n < 0 ? -errno : -EIO;
-	return send_head(c, out, len + size, false);
+	return ret ? ret : send_head(c, out, len + size, false);
 }
 
 static int send_file(struct conn *c, size_t len, off_t size, bool head)
@@ -71,7 +69,7 @@ static int send_file(struct conn *c, size_t len, off_t size, bool head)
 	if (head || !size)
 		return send_head(c, c->server->head, len, false);
 	if (size <= ONE_WRITE_MAX)
-		return attach_small(c, len, size);
+		return send_small(c, len, size);
 	c->off = 0;
 	c->end = size;
 	/*
