@@ -125,7 +125,7 @@ echo "TAP version 13"
 echo "1..$count"
 
 ktls-httpd --root www --listen "[::]:$port" --certificate certs/cert.pem \
-	--key certs/key.pem 2> log &
+	--key certs/key.pem 2>> log &
 server=$!
 for _ in $(seq 100); do grep -q listening log && break; sleep 0.1; done
 
@@ -170,6 +170,6 @@ grep -q 'sendfile(.*= 16385$' trace &&
 report $? "strace shows sendfile and plaintext in the file server, no crypto"
 
 { echo "TLS cipher openssl curl gnutls-cli"; printf %s "$table"; } |
-	column -t | sed 's/^/# /'
+	awk '{ printf "# %-4s %-18s %-8s %-5s %s\n", $1, $2, $3, $4, $5 }'
 echo "# Totals: pass:$((number - failed)) fail:$failed"
 [ $failed = 0 ] && [ $number = $count ]

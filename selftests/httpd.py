@@ -82,6 +82,17 @@ class Server:
         with open(f"/proc/{pid}/task/{pid}/children") as children:
             return int(children.read())
 
+    def files(self, pid=None):
+        """What the descriptors of the server, or of @pid, refer to."""
+        path = f"/proc/{pid or self.process.pid}/fd"
+        found = []
+        for fd in os.listdir(path):
+            try:
+                found.append(os.readlink(f"{path}/{fd}"))
+            except FileNotFoundError:
+                pass        # closed meanwhile
+        return found
+
     def cpu(self):
         with open(f"/proc/{self.process.pid}/schedstat") as f:
             return int(f.read().split()[0]) / 1e9
@@ -380,6 +391,25 @@ def a_changed_file_is_seen_at_once(_):
         equal(b"x" * 5000 + b"more", c.get("/changes")[2])
         os.unlink("www/changes")
         equal(404, c.get("/changes")[0])
+        for number in range(20):        # in place, size unchanged
+            with open("www/changes", "w") as f:
+                f.write(f"{number:4}")
+            equal(f"{number:4}".encode(), c.get("/changes")[2])
+
+
+@test
+def a_small_file_is_kept_until_it_changes(server):
+    with open("www/kept", "w") as f:
+        f.write("old")
+    os.utime("www/kept", (1, 1))
+    with Client() as c:
+        equal([b"old"] * 3, [c.get("/kept")[2] for _ in range(3)])
+        with open("www/kept", "w") as f:
+            f.write("new")
+        equal([b"new"] * 3, [c.get("/kept")[2] for _ in range(3)])
+    os.unlink("www/kept")
+    eventually(lambda: not any("kept" in x for x in server.files()),
+               "a deleted file is let go", 5)
 
 
 @test
@@ -532,8 +562,7 @@ def the_server_ends_with_the_agent(_):
 
 @test
 def the_agent_inherits_two_descriptors(server):
-    path = f"/proc/{server.agent()}/fd/"
-    files = [os.readlink(path + fd) for fd in os.listdir(path)]
+    files = server.files(server.agent())
     assert not [x for x in files if x.endswith("/www")], files
     # its listener, and the hand-off socket
     equal(2, sum(x.startswith("socket:") for x in files))
@@ -542,16 +571,12 @@ def the_agent_inherits_two_descriptors(server):
 
 @test
 def the_server_holds_nothing_when_all_have_gone(server):
-    path = f"/proc/{server.process.pid}/fd"
-
-    def links():
-        return [os.readlink(f"{path}/{x}") for x in os.listdir(path)]
-
     def quiet():
+        files = server.files()
         # the hand-off socket is the one that stays
-        return sum("socket:" in x for x in links()) == 1 and \
-            not any(x.startswith(os.getcwd() + "/www/") for x in links())
-    eventually(quiet, f"no descriptor left: {links()}", 15)
+        return sum(x.startswith("socket:") for x in files) == 1 and \
+            not any(x.startswith(os.getcwd() + "/www/") for x in files)
+    eventually(quiet, f"no descriptor left: {server.files()}", 15)
 
 
 # --- the scene --------------------------------------------------------------
