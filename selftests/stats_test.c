@@ -184,23 +184,26 @@ TEST_F(wire, getsockopt_changes_nothing)
 }
 
 /*
- * Encrypted but not in TCP yet, in bytes. Where a full send buffer cuts is up
- * to TCP: goes on until it is in the middle of a record, and stays there.
+ * Fills the send buffer, which does not grow, until it ends in the middle of a
+ * record: where it does is up to TCP. Nothing moves then but by the tap.
+ * Returns how many bytes are encrypted and not in TCP.
  */
 static uint64_t cut_a_record(struct relay *r, struct stats *stats,
 			     struct stats_session *s)
 {
 	uint64_t cookie = socket_cookie(r->sender), unsent = 0;
+	int size = 100000;
 
-	for (int n = 0; n < 50 && !unsent; n++) {
+	setsockopt(r->sender, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(r->tap, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	for (int n = 0; n < 100 && !unsent; n++) {
+		relay_tap(r, n * 1000);
 		relay_fill_up(r);
-		usleep(50000);		/* late acknowledgements make room */
+		usleep(20000);		/* late acknowledgements make room */
 		if (stats_session(stats, cookie, s))
 			return 0;
 		unsent = s->tx.bytes - s->tx.wire +
 			 s->tx.records * suite_overhead(r->sent.suite);
-		if (!unsent)
-			relay_tap(r);
 	}
 	return unsent;
 }
@@ -272,7 +275,7 @@ TEST_F(wire, records_lost_in_close_were_encrypted)
 	ASSERT_EQ(0, close(self->r.sender));
 	ASSERT_EQ(0, stats_event(self->events, KTLS_STATS_CMD_CLOSE_NTF,
 				 self->sender_cookie, &s));
-	while (relay_tap(&self->r))
+	while (relay_tap(&self->r, SIZE_MAX))
 		poll(&(struct pollfd){ self->r.tap, POLLIN, 0 }, 1, 1000);
 	EXPECT_EQ(self->r.sending, s.tx.bytes);
 	EXPECT_EQ(self->r.sent.wire, s.tx.wire);

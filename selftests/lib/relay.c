@@ -45,10 +45,10 @@ int relay_open(struct relay *r, int family, const struct suite *suite)
 	return ret ? ret : tls_key(r->receiver, TLS_RX, suite, 1);
 }
 
-ssize_t relay_tap(struct relay *r)
+ssize_t relay_tap(struct relay *r, size_t max)
 {
-	uint64_t at = r->sent.wire;
-	ssize_t n = recv(r->tap, relay_raw + at, sizeof(relay_raw) - at,
+	uint64_t at = r->sent.wire, room = sizeof(relay_raw) - at;
+	ssize_t n = recv(r->tap, relay_raw + at, max < room ? max : room,
 			 MSG_DONTWAIT);
 
 	if (n > 0)
@@ -61,7 +61,7 @@ int relay_tap_all(struct relay *r)
 	struct pollfd pfd = { r->tap, POLLIN, 0 };
 
 	for (int idle = 0; idle < 20;) {
-		if (relay_tap(r) > 0) {
+		if (relay_tap(r, SIZE_MAX) > 0) {
 			idle = 0;
 			continue;
 		}

@@ -21,8 +21,8 @@ extern uint8_t relay_data[8 << 20];	/* what is sent */
 extern uint8_t relay_raw[12 << 20];	/* what the tap has read */
 
 int relay_open(struct relay *r, int family, const struct suite *suite);
-/* What the tap can read now; as recv(). */
-ssize_t relay_tap(struct relay *r);
+/* What the tap can read now, at most @max; as recv(). */
+ssize_t relay_tap(struct relay *r, size_t max);
 /* Until all that was sent has come, and nothing half. */
 int relay_tap_all(struct relay *r);
 /* Sends on @len bytes, or all there are. */
