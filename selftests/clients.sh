@@ -19,16 +19,16 @@ done
 certs=$here/certs
 [ -x "$certs" ] || certs=$here/../scripts/certs
 
-# version, cipher as ktlsd names it, OpenSSL's name, GnuTLS' priority
+# version, cipher as ktlsd and GnuTLS name it, OpenSSL's name
 ciphers="
-1.3 AES_128_GCM       TLS_AES_128_GCM_SHA256          AES-128-GCM
-1.3 AES_256_GCM       TLS_AES_256_GCM_SHA384          AES-256-GCM
-1.3 CHACHA20_POLY1305 TLS_CHACHA20_POLY1305_SHA256    CHACHA20-POLY1305
-1.3 AES_128_CCM       TLS_AES_128_CCM_SHA256          AES-128-CCM
-1.2 AES_128_GCM       ECDHE-ECDSA-AES128-GCM-SHA256   AES-128-GCM
-1.2 AES_256_GCM       ECDHE-ECDSA-AES256-GCM-SHA384   AES-256-GCM
-1.2 CHACHA20_POLY1305 ECDHE-ECDSA-CHACHA20-POLY1305   CHACHA20-POLY1305
-1.2 AES_128_CCM       ECDHE-ECDSA-AES128-CCM          AES-128-CCM
+1.3 AES-128-GCM       TLS_AES_128_GCM_SHA256
+1.3 AES-256-GCM       TLS_AES_256_GCM_SHA384
+1.3 CHACHA20-POLY1305 TLS_CHACHA20_POLY1305_SHA256
+1.3 AES-128-CCM       TLS_AES_128_CCM_SHA256
+1.2 AES-128-GCM       ECDHE-ECDSA-AES128-GCM-SHA256
+1.2 AES-256-GCM       ECDHE-ECDSA-AES256-GCM-SHA384
+1.2 CHACHA20-POLY1305 ECDHE-ECDSA-CHACHA20-POLY1305
+1.2 AES-128-CCM       ECDHE-ECDSA-AES128-CCM
 "
 count=$(($(grep -c . <<< "$ciphers") * 3 + 5))
 
@@ -52,7 +52,7 @@ report() {	# STATUS WHAT...
 	fi
 }
 
-# --- clients: get_NAME VERSION OPENSSL GNUTLS SIZE, the body to stdout ------
+# --- clients: get_NAME VERSION OPENSSL NAME SIZE, the body to stdout ------
 
 get_curl() {
 	local suite=--tls13-ciphers max=1.3
@@ -104,11 +104,11 @@ sum() { sha256sum | cut -d ' ' -f 1; }
 stat_of() { awk -v n="$1" '$1 == n { print $2 }' /proc/net/tls_stat; }
 
 # Each fetch is one connection: one more of both in the kernel's statistics.
-try() {		# CLIENT VERSION NAME OPENSSL GNUTLS SIZES
+try() {		# CLIENT VERSION NAME OPENSSL SIZES
 	local size ok=0 tx rx
 	tx=$(stat_of TlsTxSw) rx=$(stat_of TlsRxSw)
-	for size in $6; do
-		[ "$("get_$1" "$2" "$4" "$5" "$size" | sum)" = \
+	for size in $5; do
+		[ "$("get_$1" "$2" "$4" "$3" "$size" | sum)" = \
 			"$(sum < "www/$size")" ] || ok=1
 		tx=$((tx + 1)) rx=$((rx + 1))
 		grep -q "TLS $2, $3, .*handed over" log || ok=1
@@ -131,12 +131,12 @@ for _ in $(seq 100); do grep -q listening log && break; sleep 0.1; done
 
 # The body of the table: what try() says of each.
 table=
-while read -r version name openssl gnutls; do
+while read -r version name openssl; do
 	[ "$version" ] || continue
 	row="$version $name"
 	for client in openssl curl gnutls; do
 		: > log
-		try $client "$version" "$name" "$openssl" "$gnutls" "$sizes"
+		try $client "$version" "$name" "$openssl" "$sizes"
 		ok=$?
 		report $ok "$client, TLS $version, $name: sizes $sizes"
 		[ $ok = 0 ] && row+=" yes" || row+=" NO"
@@ -144,17 +144,17 @@ while read -r version name openssl gnutls; do
 	table+="$row"$'\n'
 done <<< "$ciphers"
 
-read -r version name openssl gnutls < <(grep . <<< "$ciphers")
+read -r version name openssl < <(grep . <<< "$ciphers")
 for client in openssl curl gnutls; do
 	: > log
-	try $client "$version" "$name" "$openssl" "$gnutls" $big
+	try $client "$version" "$name" "$openssl" $big
 	report $? "$client, TLS $version, $name: 64 MB"
 done
 
 strace -o trace -p $server 2> strace.err &
 tracer=$!
 for _ in $(seq 100); do grep -q attached strace.err && break; sleep 0.1; done
-get_curl "$version" "$openssl" "$gnutls" 16385 | cmp -s - www/16385
+get_curl "$version" "$openssl" "$name" 16385 | cmp -s - www/16385
 report $? "a download while the file server is traced"
 kill $tracer
 wait $tracer 2> /dev/null

@@ -7,10 +7,10 @@
 #define SPAN(type, field) \
 	{ offsetof(struct type, field), sizeof(((struct type *)0)->field) }
 
-#define CIPHER(gnutls_id, kernel_id, type) {				\
+#define CIPHER(text, gnutls_id, kernel_id, type) {			\
 	.gnutls = GNUTLS_CIPHER_##gnutls_id,				\
 	.kernel = TLS_CIPHER_##kernel_id,				\
-	.name = #gnutls_id,						\
+	.name = text,							\
 	.size = sizeof(struct type),					\
 	.key = SPAN(type, key),						\
 	.iv = SPAN(type, iv),						\
@@ -19,10 +19,13 @@
 }
 
 const struct cipher ciphers[] = {
-	CIPHER(AES_128_GCM, AES_GCM_128, tls12_crypto_info_aes_gcm_128),
-	CIPHER(AES_256_GCM, AES_GCM_256, tls12_crypto_info_aes_gcm_256),
-	CIPHER(AES_128_CCM, AES_CCM_128, tls12_crypto_info_aes_ccm_128),
-	CIPHER(CHACHA20_POLY1305, CHACHA20_POLY1305,
+	CIPHER("AES-128-GCM", AES_128_GCM, AES_GCM_128,
+	       tls12_crypto_info_aes_gcm_128),
+	CIPHER("AES-256-GCM", AES_256_GCM, AES_GCM_256,
+	       tls12_crypto_info_aes_gcm_256),
+	CIPHER("AES-128-CCM", AES_128_CCM, AES_CCM_128,
+	       tls12_crypto_info_aes_ccm_128),
+	CIPHER("CHACHA20-POLY1305", CHACHA20_POLY1305, CHACHA20_POLY1305,
 	       tls12_crypto_info_chacha20_poly1305),
 };
 
