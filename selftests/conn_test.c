@@ -29,22 +29,12 @@ FIXTURE_VARIANT_ADD(conn, 13) {
 
 FIXTURE_SETUP(conn)
 {
-	char dir[] = "/tmp/conn.XXXXXX", cert[64], key[64];
 	struct ktls_session *s;
-	struct ktls_error err;
 	int fds[2];
 
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_NE(NULL, mkdtemp(dir));
-	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
-	snprintf(key, sizeof(key), "%s/key.pem", dir);
-	ASSERT_EQ(0, peer_certificate(dir));
-	ASSERT_EQ(0, ktls_credentials_load(&self->credentials, cert, key,
-					   &err)) TH_LOG("%s", err.text);
-	unlink(cert);
-	unlink(key);
-	rmdir(dir);
+	ASSERT_EQ(0, peer_credentials(&self->credentials));
 	ASSERT_EQ(0, peer_tcp(fds));
 	ASSERT_EQ(0, ktls_session_new(&s, self->credentials, fds[0]));
 	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority, 0));

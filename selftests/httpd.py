@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PORT = 8443
@@ -447,12 +448,12 @@ def want_of_descriptors_is_survived(_):
             resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE,
                              (used, limits[1]))
             equal(503, c.get("/1")[0])
-            with Client(PORT + 1) as other:
-                try:
+            try:
+                with Client(PORT + 1) as other:
                     other.get("/")
-                    raise AssertionError("served without a descriptor")
-                except (OSError, EOFError):
-                    pass
+                raise AssertionError("served without a descriptor")
+            except (OSError, EOFError):
+                pass
             before = s.cpu()
             time.sleep(1)
             assert s.cpu() - before < 0.1, "spins"
@@ -657,8 +658,9 @@ def main():
                 try:
                     run_test(server)
                     verdict = "ok"
-                except Exception as e:  # whatever it was, it is the test's
-                    print(f"# {type(e).__name__}: {e}")
+                except Exception:   # whatever it was, it is the test's
+                    print("# " + traceback.format_exc().rstrip()
+                          .replace("\n", "\n# "))
                     verdict = "not ok"
                     failed += 1
                 print(verdict, number, run_test.__name__,

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -223,6 +224,99 @@ TEST_F_TIMEOUT(module, adopts_what_it_finds, 300)
 		ASSERT_EQ(0, unload());
 	}
 	expect_clean_log(_metadata, self->log);
+}
+
+/* 0 or -errno. */
+static int put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The module is loaded, and nothing else goes on. */
+FIXTURE(quiet) {
+	struct stats *stats;
+	int fd[3][2];
+};
+
+FIXTURE_SETUP(quiet)
+{
+	if (load())
+		SKIP(return, "modprobe cannot load ktls_stats");
+	ASSERT_EQ(0, own_netns());
+	ASSERT_EQ(0, stats_open(&self->stats));
+}
+
+FIXTURE_TEARDOWN(quiet)
+{
+	stats_close(self->stats);
+}
+
+static void close_all(int fd[3][2])
+{
+	for (int i = 0; i < 3; i++) {
+		close(fd[i][0]);
+		close(fd[i][1]);
+	}
+}
+
+TEST_F(quiet, sessions_beyond_the_bound_are_missed)
+{
+	const char *param = "/sys/module/ktls_stats/parameters/max_sessions";
+	struct stats_totals t;
+
+	ASSERT_EQ(0, put(param, "2"));
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, keyed_pair(self->fd[i]));
+	EXPECT_EQ(0, put(param, "65536"));
+	EXPECT_EQ(0, stats_totals(self->stats, &t));
+	EXPECT_EQ(2, t.live);
+	EXPECT_EQ(4, t.missed);
+	close_all(self->fd);
+	EXPECT_EQ(0, stats_totals(self->stats, &t));
+	EXPECT_EQ(0, t.live);
+	EXPECT_EQ(2, t.closed);
+	EXPECT_EQ(4, t.missed);
+}
+
+/* An administrator may switch all kprobes off, and on again. */
+TEST_F(quiet, unseen_close_is_found_out)
+{
+	const char *enabled = "/sys/kernel/debug/kprobes/enabled";
+	struct stats_session s;
+	struct stats_totals t;
+	struct stats *events;
+	uint64_t cookie;
+
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (access(enabled, W_OK))
+		SKIP(return, "no debugfs here");
+	ASSERT_EQ(0, stats_open(&events));
+	ASSERT_EQ(0, stats_join(events, KTLS_STATS_MCGRP_CLOSE));
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, keyed_pair(self->fd[i]));
+	ASSERT_EQ(3, send(self->fd[0][0], "abc", 3, 0));
+	ASSERT_EQ(0, stats_totals(self->stats, &t));
+	EXPECT_EQ(6, t.live);
+	cookie = socket_cookie(self->fd[0][0]);
+
+	ASSERT_EQ(0, put(enabled, "0"));
+	close_all(self->fd);
+	EXPECT_EQ(0, stats_totals(self->stats, &t));
+	ASSERT_EQ(0, put(enabled, "1"));
+	EXPECT_EQ(0, t.live);
+	EXPECT_EQ(6, t.closed);
+	EXPECT_EQ(3, t.tx.bytes);
+	ASSERT_EQ(0, stats_event(events, KTLS_STATS_CMD_CLOSE_NTF, cookie, &s));
+	EXPECT_EQ(KTLS_STATS_SESSION_FLAGS_STALE, s.flags);
+	EXPECT_EQ(3, s.tx.bytes);
+	stats_close(events);
 }
 
 TEST_HARNESS_MAIN

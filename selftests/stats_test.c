@@ -9,6 +9,7 @@
 #include <linux/tls.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -183,36 +184,48 @@ TEST_F(wire, getsockopt_changes_nothing)
 	EXPECT_SENT();
 }
 
-/*
- * Fills the send buffer, which does not grow, until it ends in the middle of a
- * record: where it does is up to TCP. Nothing moves then but by the tap.
- * Returns how many bytes are encrypted and not in TCP.
- */
-static uint64_t cut_a_record(struct relay *r, struct stats *stats,
-			     struct stats_session *s)
+/* Encrypted but not in TCP, in bytes; @s is filled in. */
+static uint64_t unsent(struct relay *r, struct stats *stats,
+		       struct stats_session *s)
 {
-	uint64_t cookie = socket_cookie(r->sender), unsent = 0;
+	usleep(20000);			/* late acknowledgements make room */
+	if (stats_session(stats, socket_cookie(r->sender), s))
+		return 0;
+	return s->tx.bytes - s->tx.wire +
+	       s->tx.records * suite_overhead(r->sent.suite);
+}
+
+static void fix_buffers(struct relay *r)
+{
 	int size = 100000;
 
 	setsockopt(r->sender, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(r->tap, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	for (int n = 0; n < 100 && !unsent; n++) {
+}
+
+/*
+ * Fills the send buffer until it ends in the middle of a record: where it does
+ * is up to TCP. Nothing moves then but by the tap. Returns false if it never
+ * does.
+ */
+static bool cut_a_record(struct relay *r, struct stats *stats,
+			 struct stats_session *s)
+{
+	fix_buffers(r);
+	for (int n = 0; n < 100; n++) {
 		relay_tap(r, n * 1000);
 		relay_fill_up(r);
-		usleep(20000);		/* late acknowledgements make room */
-		if (stats_session(stats, cookie, s))
-			return 0;
-		unsent = s->tx.bytes - s->tx.wire +
-			 s->tx.records * suite_overhead(r->sent.suite);
+		if (unsent(r, stats, s))
+			return true;
 	}
-	return unsent;
+	return false;
 }
 
 TEST_F(wire, partly_sent_record_is_counted_whole)
 {
 	struct stats_session s;
 
-	ASSERT_NE(0, cut_a_record(&self->r, self->stats, &s));
+	ASSERT_TRUE(cut_a_record(&self->r, self->stats, &s));
 	EXPECT_EQ(self->r.sending, s.tx.bytes);
 	EXPECT_SENT();
 	EXPECT_EQ(self->r.sent.records, s.tx.records);
@@ -225,28 +238,32 @@ static void *send_all(void *arg)
 	return (void *)send(r->sender, relay_data, sizeof(relay_data), 0);
 }
 
-/* It sleeps in the middle of a record, which the test makes a full one. */
+/*
+ * A blocking sender sleeps in the middle of a record, and how far it got is in
+ * no structure. All its records are full ones here.
+ */
 TEST_F(wire, blocked_sender_is_counted)
 {
-	struct timespec pause = { 0, 100000000 };
-	struct stats_session s = {}, last;
+	const size_t full = RECORD + suite_overhead(self->suite);
+	struct stats_session s;
+	bool cut = false;
 	pthread_t thread;
-	void *n;
+	void *sent;
 
+	fix_buffers(&self->r);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, send_all, &self->r));
-	do {
-		last = s;
-		nanosleep(&pause, NULL);
-		ASSERT_EQ(0, stats_session(self->stats, self->sender_cookie,
-					   &s));
-	} while (!s.tx.wire || s.tx.wire != last.tx.wire);
-	EXPECT_EQ(s.tx.records * RECORD, s.tx.bytes);
-	EXPECT_GT(sizeof(relay_data), s.tx.bytes);
+	for (int n = 0; n < 100 && !cut; n++) {
+		relay_tap(&self->r, n * 1000);
+		cut = unsent(&self->r, self->stats, &s) % full;
+		EXPECT_EQ(s.tx.records * RECORD, s.tx.bytes);
+		EXPECT_GT(sizeof(relay_data), s.tx.bytes);
+	}
+	EXPECT_TRUE(cut);
 
 	self->r.sending = sizeof(relay_data);
 	EXPECT_EQ(0, relay_tap_all(&self->r));
-	ASSERT_EQ(0, pthread_join(thread, &n));
-	EXPECT_EQ((long)sizeof(relay_data), (long)n);
+	ASSERT_EQ(0, pthread_join(thread, &sent));
+	EXPECT_EQ((long)sizeof(relay_data), (long)sent);
 	EXPECT_SENT();
 }
 
@@ -271,7 +288,7 @@ TEST_F(wire, records_lost_in_close_were_encrypted)
 {
 	struct stats_session s;
 
-	ASSERT_NE(0, cut_a_record(&self->r, self->stats, &s));
+	ASSERT_TRUE(cut_a_record(&self->r, self->stats, &s));
 	ASSERT_EQ(0, close(self->r.sender));
 	ASSERT_EQ(0, stats_event(self->events, KTLS_STATS_CMD_CLOSE_NTF,
 				 self->sender_cookie, &s));
@@ -341,6 +358,28 @@ TEST_F(wire, part_of_a_record_counts_for_nothing)
 	ASSERT_EQ(0, relay_feed_all(&self->r));
 	/* (Its data is the first record's again.) */
 	ASSERT_EQ(0, relay_receive(&self->r, 20000 - RECORD, &type));
+	EXPECT_RECEIVED();
+}
+
+/* Then TLS takes what there is of a record out of TCP, to make room. */
+TEST_F(wire, record_larger_than_the_receive_buffer)
+{
+	const struct oracle none = { .suite = self->suite };
+	struct stats_session s;
+	int size = 4096;
+	uint8_t type;
+
+	setsockopt(self->r.receiver, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	self->r.sending += send(self->r.sender, relay_data, 40000, 0);
+	ASSERT_EQ(0, relay_tap_all(&self->r));
+	for (int n = 0; n < 10; n++) {
+		ASSERT_EQ(0, relay_feed(&self->r, 1500));
+		ASSERT_EQ(0, stats_session(self->stats, self->receiver_cookie,
+					   &s));
+		expect_same(_metadata, &none, &s.rx);
+	}
+	ASSERT_EQ(0, relay_feed_all(&self->r));
+	ASSERT_EQ(0, relay_receive(&self->r, 40000, &type));
 	EXPECT_RECEIVED();
 }
 

@@ -55,6 +55,25 @@ int peer_certificate(const char *dir)
 	return ret;
 }
 
+int peer_credentials(struct ktls_credentials **out)
+{
+	char dir[] = "/tmp/peer.XXXXXX", cert[64], key[64];
+	struct ktls_error err;
+	int ret;
+
+	if (!mkdtemp(dir))
+		return -errno;
+	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+	snprintf(key, sizeof(key), "%s/key.pem", dir);
+	ret = peer_certificate(dir);
+	if (!ret)
+		ret = ktls_credentials_load(out, cert, key, &err);
+	unlink(cert);
+	unlink(key);
+	rmdir(dir);
+	return ret;
+}
+
 int peer_tcp(int fds[2])
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };

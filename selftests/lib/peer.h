@@ -25,6 +25,8 @@ struct peer {
 
 /* Writes a new P-256 certificate and key as DIR/cert.pem and DIR/key.pem. */
 int peer_certificate(const char *dir);
+/* Credentials of such a pair, which is gone again. */
+int peer_credentials(struct ktls_credentials **out);
 /* A TCP connection over loopback: [0] the server's end, [1] the client's. */
 int peer_tcp(int fds[2]);
 /* Does the kernel have TLS? If not a test has to skip. */

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Clients that cannot be served, or only within limits of their own. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/tls.h>
+
+#include "peer.h"
+#include "kselftest_harness.h"
+
+FIXTURE(refused) {
+	struct ktls_credentials *credentials;
+	struct ktls_session *s;
+	struct peer p;
+	int fd;
+};
+FIXTURE_VARIANT(refused) {
+	const char *priority;	/* a client's, or NULL: */
+	const char *bytes;	/* what is sent instead */
+	size_t len;
+	int alert;
+	const char *says;
+};
+
+FIXTURE_VARIANT_ADD(refused, http) {
+	.bytes = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", .len = 27,
+	.says = "what the client sent is not a TLS handshake",
+};
+FIXTURE_VARIANT_ADD(refused, zeros) {
+	.bytes = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", .len = 15,
+	.says = "not",
+};
+FIXTURE_VARIANT_ADD(refused, empty_handshake_record) {
+	.bytes = "\x16\3\1\0\4\1\0\0\0", .len = 9,
+	.says = "not",
+};
+FIXTURE_VARIANT_ADD(refused, old_version) {
+	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1",
+	.alert = GNUTLS_A_PROTOCOL_VERSION,
+	.says = "neither TLS 1.2 nor TLS 1.3",
+};
+FIXTURE_VARIANT_ADD(refused, no_common_cipher) {
+	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC",
+	.alert = GNUTLS_A_HANDSHAKE_FAILURE,
+	.says = "no cipher suite in common",
+};
+FIXTURE_VARIANT_ADD(refused, no_common_group) {
+	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP521R1",
+	.alert = GNUTLS_A_HANDSHAKE_FAILURE,
+	.says = "in common",
+};
+
+FIXTURE_SETUP(refused)
+{
+	int fds[2];
+
+	if (!peer_kernel_has_tls())
+		SKIP(return, "no TLS in this kernel: modprobe tls");
+	ASSERT_EQ(0, peer_credentials(&self->credentials));
+	ASSERT_EQ(0, peer_tcp(fds));
+	self->fd = fds[0];
+	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
+	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority ?: "NORMAL",
+			       0));
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	ktls_session_free(self->s);
+	ktls_credentials_free(self->credentials);
+	peer_close(&self->p);
+	close(self->fd);
+}
+
+TEST_F(refused, with_an_alert_and_a_reason)
+{
+	unsigned char answer[64] = {};
+	struct pollfd pfd = { .fd = self->p.fd, .events = POLLIN };
+
+	if (variant->priority) {
+		EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(&self->p));
+	} else {
+		ASSERT_EQ(variant->len, peer_write(self->p.fd, variant->bytes,
+						   variant->len));
+	}
+	EXPECT_GT(0, peer_drive(self->s, self->fd, PEER_MS));
+	EXPECT_NE(NULL, strstr(ktls_session_error(self->s), variant->says))
+		TH_LOG("said: %s", ktls_session_error(self->s));
+	close(self->fd);
+	self->fd = -1;
+	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
+	/* type 21, version, length 2, fatal, which */
+	ASSERT_EQ(7, recv(self->p.fd, answer, sizeof(answer), 0));
+	EXPECT_EQ(21, answer[0]);
+	EXPECT_EQ(2, answer[4]);
+	EXPECT_EQ(2, answer[5]);
+	if (variant->alert)
+		EXPECT_EQ(variant->alert, answer[6]);
+	EXPECT_EQ(0, recv(self->p.fd, answer, sizeof(answer), 0));
+}
+
+FIXTURE(flood) {
+	struct ktls_credentials *credentials;
+	struct ktls_session *s;
+	int fds[2];
+};
+
+FIXTURE_SETUP(flood)
+{
+	if (!peer_kernel_has_tls())
+		SKIP(return, "no TLS in this kernel: modprobe tls");
+	ASSERT_EQ(0, peer_credentials(&self->credentials));
+	ASSERT_EQ(0, peer_tcp(self->fds));
+	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials,
+				      self->fds[0]));
+}
+
+FIXTURE_TEARDOWN(flood)
+{
+	ktls_session_free(self->s);
+	ktls_credentials_free(self->credentials);
+	close(self->fds[0]);
+	close(self->fds[1]);
+}
+
+/* A ClientHello of 16 MB, a record at a time: it must end well before. */
+TEST_F(flood, of_one_message_has_a_bound)
+{
+	unsigned char record[5 + 16384] = { 22, 3, 1, 64, 0, 1, 255, 255, 255 };
+	int records = 0, ret = -EAGAIN;
+
+	for (; ret == -EAGAIN && records < 100; records++) {
+		ASSERT_EQ(sizeof(record), peer_write(self->fds[1], record,
+						     sizeof(record)));
+		memset(record + 5, 0, 4);
+		ret = peer_drive(self->s, self->fds[0], 20);
+		if (ret == -ETIMEDOUT)
+			ret = -EAGAIN;
+	}
+	EXPECT_EQ(-EPROTO, ret);
+	EXPECT_GE(5, records);
+	EXPECT_NE(NULL, strstr(ktls_session_error(self->s), "too long"))
+		TH_LOG("said: %s", ktls_session_error(self->s));
+}
+
+/* --- a client that takes only short records --- */
+
+FIXTURE(limit) {
+	struct ktls_credentials *credentials;
+	struct ktls_session *s;
+	struct peer p;
+	int fd;
+	bool kernel_can;
+};
+FIXTURE_VARIANT(limit) {
+	const char *priority;
+	unsigned int size;
+	size_t most;		/* bytes on the wire beyond the header */
+};
+FIXTURE_VARIANT_ADD(limit, 12) {
+	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2", .size = 1024, .most = 1024 + 24,
+};
+FIXTURE_VARIANT_ADD(limit, 13) {
+	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3", .size = 1024, .most = 1024 + 1 + 16,
+};
+
+FIXTURE_SETUP(limit)
+{
+	int fds[2];
+	uint16_t value;
+	socklen_t len = sizeof(value);
+
+	if (!peer_kernel_has_tls())
+		SKIP(return, "no TLS in this kernel: modprobe tls");
+	ASSERT_EQ(0, peer_credentials(&self->credentials));
+	ASSERT_EQ(0, peer_tcp(fds));
+	self->fd = fds[0];
+	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
+	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority, 0));
+	ASSERT_EQ(0, gnutls_record_set_max_recv_size(self->p.tls,
+						     variant->size));
+	self->kernel_can = !getsockopt(self->fd, SOL_TLS, 5, &value, &len);
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	ktls_session_free(self->s);
+	ktls_credentials_free(self->credentials);
+	peer_close(&self->p);
+	close(self->fd);
+}
+
+/* What a kernel cannot do, the client has to be told before it is too late. */
+static void refused_for_its_limit(struct __test_metadata *const _metadata,
+				  struct ktls_session *s, struct peer *p, int fd)
+{
+	EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(p));
+	EXPECT_GT(0, peer_drive(s, fd, PEER_MS));
+	EXPECT_NE(NULL, strstr(ktls_session_error(s), "cannot obey"))
+		TH_LOG("said: %s", ktls_session_error(s));
+	EXPECT_EQ(GNUTLS_A_HANDSHAKE_FAILURE, peer_hears(p));
+}
+
+TEST_F(limit, is_obeyed_or_the_client_refused)
+{
+	static unsigned char out[50000], in[50000];
+
+	if (!self->kernel_can) {
+		refused_for_its_limit(_metadata, self->s, &self->p, self->fd);
+		return;
+	}
+	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd))
+		TH_LOG("%s", ktls_session_error(self->s));
+	ASSERT_EQ(0, ktls_session_install(self->s))
+		TH_LOG("%s", ktls_session_error(self->s));
+	memset(out, 'x', sizeof(out));
+	ASSERT_EQ(sizeof(out), peer_write(self->fd, out, sizeof(out)));
+	ASSERT_EQ(5, recv(self->p.fd, in, 5, MSG_PEEK));
+	EXPECT_GE(variant->most, in[3] << 8 | in[4]);
+	ASSERT_EQ(sizeof(in), peer_recv(&self->p, in, sizeof(in)));
+	EXPECT_EQ(0, memcmp(out, in, sizeof(in)));
+}
+
+TEST_HARNESS_MAIN
