@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """ktls-httpd, as an independent TLS client (OpenSSL's, in Python) sees it."""
+import concurrent.futures
 import hashlib
 import os
 import re
@@ -415,6 +416,21 @@ def a_small_file_is_kept_until_it_changes(server):
                "a deleted file is let go", 5)
 
 
+def is_served(port):
+    try:
+        with Client(port) as c:
+            return c.get("/")[0] == 200
+    except (OSError, EOFError):
+        return False
+
+
+def in_a_thread(function, *args):
+    """OpenSSL's queue of errors is per thread, and Python leaves some in it
+    that the next connection then takes for its own."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *args).result()
+
+
 @test
 def connections_beyond_the_bound_get_503(_):
     with Server("--max-connections", "2", port=PORT + 1):
@@ -426,14 +442,8 @@ def connections_beyond_the_bound_get_503(_):
         equal(200, first.get("/")[0])
         first.tls.unwrap()
         first.tls.close()
-
-        def served():
-            with Client(PORT + 1) as again:
-                try:
-                    return again.get("/")[0] == 200
-                except (OSError, EOFError):
-                    return False
-        eventually(served, "a place for another connection")
+        eventually(lambda: in_a_thread(is_served, PORT + 1),
+                   "a place for another connection")
         second.tls.close()
 
 
@@ -448,12 +458,7 @@ def want_of_descriptors_is_survived(_):
             resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE,
                              (used, limits[1]))
             equal(503, c.get("/1")[0])
-            try:
-                with Client(PORT + 1) as other:
-                    other.get("/")
-                raise AssertionError("served without a descriptor")
-            except (OSError, EOFError):
-                pass
+            equal(False, in_a_thread(is_served, PORT + 1))
             before = s.cpu()
             time.sleep(1)
             assert s.cpu() - before < 0.1, "spins"
