@@ -84,6 +84,8 @@ class Server:
 class Agent:
     """A running ktlsd, and the lines it has logged."""
 
+    started = []
+
     def __init__(self, *extra, handoff="server", fds=(), limit=None):
         with open("conf", "w") as f:
             f.write("[service web]\nlisten = 127.0.0.1:0 [::1]:0\n"
@@ -95,6 +97,7 @@ class Agent:
         self.lines = []
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE,
                                         text=True, pass_fds=fds)
+        Agent.started.append(self.process)
         threading.Thread(target=self.read, daemon=True).start()
         self.port = int(self.wait(r"listening on 127\.0\.0\.1:(\d+)").group(1))
         self.wait(r"listening on \[::1\]")
@@ -419,6 +422,9 @@ def main():
                 failed = 1
                 print(f"not ok {number} {name}\n# {type(e).__name__}: {e}",
                       flush=True)
+            for process in Agent.started:       # a failed test left it
+                if process.poll() is None:
+                    process.kill()
             os.chdir("/")
     # Not sys.exit(): it may wait for threads that wait for a dead ktlsd.
     os._exit(failed)
