@@ -17,9 +17,12 @@ install: user
 	$(MAKE) -C user B=$(B) install
 
 # kbuild litters the directory it is pointed at, and its clean sweeps it: give
-# it a copy. (MO= would do, from kernel 6.13 on.)
+# it a copy. (MO= would do, from kernel 6.13 on.) Copied is what differs, and
+# not what is newer: a file that goes back to what it was is older, and was
+# then left out of the build.
 kstage := $(B)/kmod-$(KERNELRELEASE)
-stage   = mkdir -p $(kstage) && cp -pru Kbuild kmod $(kstage)/
+stage   = for f in $$(find Kbuild kmod -type f); do \
+	cmp -s $$f $(kstage)/$$f || install -D -m 644 $$f $(kstage)/$$f || exit; done
 # BTF would need pahole and the kernel's vmlinux, and a signature Debian's key.
 # Header packages have no System.map, without which kbuild runs no depmod.
 kbuild  = $(MAKE) -C $(KDIR) M=$(kstage) KTLS_VERSION=$(VERSION) \

@@ -118,6 +118,14 @@ int relay_receive(struct relay *r, size_t bytes, uint8_t *type)
 	return *type == DATA && memcmp(in, relay_data, bytes) ? -EILSEQ : 0;
 }
 
+void relay_fix_buffers(struct relay *r)
+{
+	int size = 100000;
+
+	setsockopt(r->sender, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(r->tap, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 void relay_fill_up(struct relay *r)
 {
 	ssize_t n;

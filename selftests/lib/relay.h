@@ -30,6 +30,8 @@ int relay_feed(struct relay *r, size_t len);
 int relay_feed_all(struct relay *r);
 /* Reads @bytes of plaintext, and checks them; @type is of the last record. */
 int relay_receive(struct relay *r, size_t bytes, uint8_t *type);
+/* So that the buffers of sender and tap do not grow. */
+void relay_fix_buffers(struct relay *r);
 /* Sends without blocking until the buffer is full, in mid-record. */
 void relay_fill_up(struct relay *r);
 
