@@ -38,15 +38,20 @@ static struct ktls_net *ktls_net(const struct net *net)
 	return net_generic(net, net_id);
 }
 
-/* Under RCU, or with the socket locked, which keeps it from being finished. */
+/*
+ * What is returned is safe while preemption is off, as in a probe, or while
+ * the socket is locked: then it cannot be finished and freed.
+ */
 struct session *session_find(const struct sock *sk)
 {
 	struct session *s;
 
+	rcu_read_lock();
 	hash_for_each_possible_rcu(table, s, by_sock, (unsigned long)sk)
 		if (s->sk == sk)
-			return s;
-	return NULL;
+			break;
+	rcu_read_unlock();
+	return s;
 }
 
 /* In any context: the socket has references of its own until its close ends. */

@@ -264,12 +264,10 @@ TEST_F(wire, blocked_sender_is_counted)
 
 TEST_F(wire, shutdown_is_not_a_byte)
 {
-	uint8_t byte;
-
 	self->r.sending += send(self->r.sender, relay_data, 777, 0);
 	ASSERT_EQ(0, shutdown(self->r.sender, SHUT_WR));
 	EXPECT_SENT();
-	ASSERT_EQ(0, recv(self->r.tap, &byte, 1, 0));
+	ASSERT_EQ(0, recv(self->r.tap, relay_data, 1, 0));
 	EXPECT_SENT();
 	ASSERT_EQ(0, shutdown(self->r.sender, SHUT_RDWR));
 	ASSERT_EQ(0, close(self->r.sender));
@@ -352,10 +350,9 @@ TEST_F(wire, record_larger_than_the_receive_buffer)
 {
 	const struct oracle none = { .suite = self->suite };
 	struct stats_session s;
-	int size = 4096;
 	uint8_t type;
 
-	setsockopt(self->r.receiver, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(self->r.receiver, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, 4);
 	self->r.sending += send(self->r.sender, relay_data, 40000, 0);
 	ASSERT_EQ(0, relay_tap_all(&self->r));
 	for (int n = 0; n < 10; n++) {
@@ -423,8 +420,10 @@ TEST_F(wire, key_update_goes_on_counting)
 		EXPECT_SENT();
 		EXPECT_RECEIVED();
 		ret = tls_key(self->r.sender, TLS_TX, self->suite, key + 1);
+		if (ret == -EBUSY && variant->version == TLS_1_2_VERSION)
+			return;		/* has none, and nothing has changed */
 		if (ret == -EBUSY)
-			SKIP(return, "no key updates in this kernel or version");
+			SKIP(return, "no key updates in this kernel");
 		ASSERT_EQ(0, ret);
 		ASSERT_EQ(0, tls_key(self->r.receiver, TLS_RX, self->suite,
 				     key + 1));

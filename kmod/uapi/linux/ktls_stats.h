@@ -18,7 +18,8 @@
  *	(else EPERM). ENOENT: no live session has that cookie.
  *
  * totals-get (totals)
- *	Tell the totals of the network namespace. Anyone in it may ask.
+ *	Tell the totals of the network namespace. Anyone in it may ask. The
+ *	reply takes up to 16 KB, if every combination has occurred.
  *
  * open-ntf (session, group "open")
  *	A session came to be. Sent once per session, soon after its first
@@ -67,8 +68,8 @@
  *		The kernel's own number for the socket, as in sock_diag and
  *		SO_COOKIE. Never reused.
  *	inode (u64)
- *		Inode of the socket, as in /proc/PID/fd. Zero once no
- *		process holds the socket.
+ *		Inode of the socket, as in /proc/PID/fd, when its keys were
+ *		installed. Zero if no process held it then.
  *	uid (u32)
  *		Owner of the socket, as the reader's user namespace numbers
  *		it.
