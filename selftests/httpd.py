@@ -470,6 +470,23 @@ def want_of_descriptors_is_survived(_):
 
 
 @test
+def the_first_agent_may_find_no_descriptor(_):
+    with Server("--handoff", "h.sock", port=PORT + 1, alone=False) as s:
+        eventually(lambda: os.path.exists("h.sock"), "h.sock")
+        time.sleep(0.2)         # what it opens to begin with is open
+        used = len(s.files())
+        limits = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE,
+                         (used, limits[1]))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as agent:
+            agent.connect("h.sock")
+            time.sleep(1.5)     # it has tried again
+            equal(None, s.process.poll())
+            resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, limits)
+            eventually(lambda: len(s.files()) > used, "the agent's turn")
+
+
+@test
 def a_request_head_has_ten_seconds(_):
     with Client() as c:
         c.tls.sendall(b"GET / HTTP/1.1\r\nX: ")

@@ -65,6 +65,13 @@ static void retry(struct timer *t)
 		loop_timer_set(&s->loop, t, RETRY_MS);
 }
 
+void handoff_init(struct server *s)
+{
+	s->listener.fd = -1;
+	s->agents.prev = s->agents.next = &s->agents;
+	s->retry.fire = retry;
+}
+
 static bool exhausted(int err)
 {
 	return err == -EMFILE || err == -ENFILE || err == -ENOMEM ||
@@ -107,7 +114,6 @@ int handoff_add(struct server *s, int fd)
 	a->server = s;
 	a->watch.fd = fd;
 	a->watch.ready = on_agent;
-	s->retry.fire = retry;
 	a->prev = &s->agents;
 	a->next = s->agents.next;
 	a->prev->next = a->next->prev = a;

@@ -188,6 +188,7 @@ struct agent {
 	struct server *server;
 };
 
+void handoff_init(struct server *s);
 /* Creates the socket @path; -errno, or -EADDRINUSE: somebody listens there. */
 int handoff_listen(struct server *s, const char *path, unsigned int mode);
 /* Takes @fd, one end of a SOCK_SEQPACKET pair. */

@@ -85,8 +85,7 @@ int server_open(struct server *s, int root)
 {
 	int ret;
 
-	s->listener.fd = -1;
-	s->agents.prev = s->agents.next = &s->agents;
+	handoff_init(s);
 	s->conns.prev = s->conns.next = &s->conns;
 	fit_descriptors(s);
 	ret = loop_open(&s->loop);
