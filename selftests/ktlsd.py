@@ -398,6 +398,18 @@ def test_keys_cannot_be_traced():
     expect(owner == 0, "its memory can be read by its user")
 
 
+def test_secrets_are_not_logged():
+    Server("server")
+    os.environ["SSLKEYLOGFILE"] = os.path.abspath("secrets")
+    try:
+        agent = Agent()
+    finally:
+        del os.environ["SSLKEYLOGFILE"]     # Python obeys it too
+    expect(agent.get() == LINE, "not what the server wrote")
+    expect(agent.end() == 0, "status")
+    expect(not os.path.exists("secrets"), "the secrets are in a file")
+
+
 def main():
     if not kernel_has_tls():
         skip("no TLS in this kernel: modprobe tls")

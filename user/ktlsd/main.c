@@ -34,13 +34,17 @@ static const struct option long_options[] = {
 	{}
 };
 
-/* Private keys and session keys live in this memory: no core, no ptrace. */
+/*
+ * Private keys and session keys live in this memory: no core, no ptrace, and
+ * no file where GnuTLS would note the session keys.
+ */
 static void guard_secrets(void)
 {
 	const struct rlimit none = { 0, 0 };
 
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
 		log_fatal(EXIT_SYSTEM, "cannot turn core dumps off");
+	unsetenv("SSLKEYLOGFILE");
 }
 
 static void load_credentials(struct service *sv)
