@@ -502,6 +502,17 @@ def a_request_head_has_ten_seconds(_):
 
 
 @test
+def so_has_the_next_one_in_a_pipeline(_):
+    head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    with Client() as c:
+        c.tls.sendall(head[:9])
+        for part in (head[9:] + head[:9], head[9:]):
+            time.sleep(5.5)     # twice that is too long for one head
+            c.tls.sendall(part)
+        equal([200, 200], [c.answer()[0], c.answer()[0]])
+
+
+@test
 def many_connections_at_once_are_served(_):
     clients = [Client() for _ in range(50)]
     for c in clients:

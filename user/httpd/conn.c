@@ -117,8 +117,13 @@ static int keep(struct conn *c, const char *rest, size_t len)
 	return 0;
 }
 
-/* All requests served, or the socket full, or the connection to be closed. */
-static void settle(struct conn *c, int sent, const char *rest, size_t len)
+/*
+ * All requests served, or the socket full, or the connection to be closed.
+ * The part of a request that is left over has a deadline of its own, which
+ * stays where it is while the part just grows.
+ */
+static void settle(struct conn *c, int sent, const char *rest, size_t len,
+		   bool served)
 {
 	int ret = sent < 0 ? sent : keep(c, rest, len);
 
@@ -130,7 +135,7 @@ static void settle(struct conn *c, int sent, const char *rest, size_t len)
 		close_begin(c);
 	else if (!len)
 		conn_enter(c, CONN_IDLE, EPOLLIN, c->server->idle_ms);
-	else if (c->state != CONN_REQUEST)
+	else if (served || c->state != CONN_REQUEST)
 		conn_enter(c, CONN_REQUEST, EPOLLIN, REQUEST_MS);
 }
 
@@ -152,7 +157,7 @@ static void serve(struct conn *c, size_t len)
 		if (!ret)
 			ret = send_pending(c);
 	}
-	settle(c, ret, buf + off, len - off);
+	settle(c, ret, buf + off, len - off, off > 0);
 }
 
 static void receive(struct conn *c)
@@ -180,7 +185,7 @@ static void resume(struct conn *c)
 		memcpy(c->server->scratch, c->in ? c->in : "", c->in_len);
 		serve(c, c->in_len);
 	} else if (ret || c->turn != TURN_MAX) {
-		settle(c, ret, c->in, c->in_len);
+		settle(c, ret, c->in, c->in_len, false);
 	}
 }
 
@@ -208,7 +213,7 @@ static void refuse(struct conn *c)
 	};
 	int ret = respond(c, &full);
 
-	settle(c, ret ? ret : send_pending(c), NULL, 0);
+	settle(c, ret ? ret : send_pending(c), NULL, 0, true);
 }
 
 /*
