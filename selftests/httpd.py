@@ -314,6 +314,23 @@ def close_notify_follows_the_last_response(_):
 
 
 @test
+def close_notify_waits_for_a_slow_reader(_):
+    # One of these fits into the socket and leaves no room behind it.
+    sizes = [int(300000 * 1.25 ** n) for n in range(13)]
+    clients = []
+    for size in sizes:
+        with open(f"www/sparse{size}", "wb") as f:
+            f.truncate(size)
+        clients.append(Client(rcvbuf=8192))
+        clients[-1].ask(f"/sparse{size}", headers="Connection: close\r\n")
+    time.sleep(3)
+    for size, c in zip(sizes, clients):
+        with c:
+            equal(size, len(c.answer()[2]))
+            c.at_end()
+
+
+@test
 def close_notify_ends_an_idle_connection(_):
     with Server("--idle-timeout", "1", port=PORT + 1):
         with Client(PORT + 1) as c:

@@ -16,7 +16,7 @@
  */
 void close_begin(struct conn *c)
 {
-	conn_enter(c, CONN_CLOSE, EPOLLOUT, LINGER_MS);
+	conn_enter(c, CONN_CLOSE, EPOLLOUT, STALL_MS);
 }
 
 void close_notify(struct conn *c)

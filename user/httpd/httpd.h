@@ -33,7 +33,7 @@
 
 #define REQUEST_MS	10000		/* first byte to last of a head */
 #define STALL_MS	60000		/* a send without progress */
-#define LINGER_MS	2000		/* close_notify, and the peer's end */
+#define LINGER_MS	2000		/* from close_notify to the peer's end */
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
