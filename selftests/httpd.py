@@ -595,6 +595,18 @@ def a_stale_socket_is_replaced_a_live_one_not(_):
         equal(0, s.stop())
 
 
+@test
+def the_socket_of_a_successor_stays(_):
+    with Server("--handoff", "h.sock", port=PORT + 1, alone=False) as first:
+        eventually(lambda: os.path.exists("h.sock"), "h.sock")
+        os.unlink("h.sock")
+        with Server("--handoff", "h.sock", port=PORT + 2, alone=False):
+            eventually(lambda: os.path.exists("h.sock"), "another h.sock")
+            equal(0, first.stop())
+            assert os.path.exists("h.sock")
+        assert not os.path.exists("h.sock")
+
+
 def run(*args):
     done = subprocess.run([HTTPD, *args], stderr=subprocess.PIPE,
                           stdin=subprocess.DEVNULL, timeout=30, check=False)

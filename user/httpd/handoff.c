@@ -168,6 +168,27 @@ static int bind_path(int fd, const struct sockaddr_un *sun, unsigned int mode)
 	return ret;
 }
 
+static void remember(struct server *s, const char *path)
+{
+	struct stat st;
+
+	s->listen_path = path;
+	if (lstat(path, &st))
+		return;
+	s->listen_dev = st.st_dev;
+	s->listen_ino = st.st_ino;
+}
+
+/* A successor may have put its own socket there. */
+static void unlink_ours(const struct server *s)
+{
+	struct stat st;
+
+	if (!lstat(s->listen_path, &st) && st.st_dev == s->listen_dev &&
+	    st.st_ino == s->listen_ino)
+		unlink(s->listen_path);
+}
+
 int handoff_listen(struct server *s, const char *path, unsigned int mode)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -185,14 +206,14 @@ int handoff_listen(struct server *s, const char *path, unsigned int mode)
 		goto close_fd;
 	w->fd = fd;
 	w->ready = on_connect;
-	s->listen_path = path;
+	remember(s, path);
 	ret = listen(fd, 16) ? -errno : loop_add(&s->loop, w, EPOLLIN);
 	if (ret)
 		goto unlink_path;
 	return 0;
 
 unlink_path:
-	unlink(path);
+	unlink_ours(s);
 	s->listen_path = NULL;
 	w->fd = -1;
 close_fd:
@@ -209,7 +230,7 @@ void handoff_close(struct server *s)
 	if (s->listener.fd < 0)
 		return;
 	loop_del(&s->loop, &s->listener);
-	unlink(s->listen_path);
+	unlink_ours(s);
 	close(s->listener.fd);
 	s->listener.fd = -1;
 }

@@ -213,7 +213,9 @@ struct server {
 	struct cache cache;
 	struct watch signals;
 	struct watch listener;
-	const char *listen_path;	/* to be removed at exit */
+	const char *listen_path;	/* to be removed at exit, ... */
+	dev_t listen_dev;		/* ... if it still is this one */
+	ino_t listen_ino;
 	struct agent agents;		/* rings */
 	struct conn conns;
 	struct timer retry;		/* after EMFILE */
