@@ -16,6 +16,9 @@
 
 #define RETRY_MS 1000
 
+/* Connections taken in one go, before those we have get their turn. */
+#define TAKE_BATCH 16
+
 static void remove_agent(struct agent *a)
 {
 	struct server *s = a->server;
@@ -78,26 +81,34 @@ static bool exhausted(int err)
 	       err == -ENOBUFS;
 }
 
-/* One connection per wakeup: those we have come first. */
+static int take(struct server *s, int fd)
+{
+	struct ktls_conn *tls;
+	int ret = ktls_handoff_recv(fd, &tls);
+
+	if (ret)
+		return ret;
+	conn_new(s, tls, s->count >= s->max);
+	if (s->count >= s->max + REFUSED_MAX)
+		pause_all(s);
+	return 0;
+}
+
 static void on_agent(struct watch *w, uint32_t events)
 {
 	struct agent *a = container_of(w, struct agent, watch);
 	struct server *s = a->server;
-	struct ktls_conn *tls;
-	int ret;
+	int ret = 0;
 
 	(void)events;
-	ret = ktls_handoff_recv(w->fd, &tls);
-	if (!ret) {
-		conn_new(s, tls, s->count >= s->max);
-		if (s->count >= s->max + REFUSED_MAX)
-			pause_all(s);
-	} else if (exhausted(ret)) {
+	for (int i = 0; i < TAKE_BATCH && !ret && !s->paused; i++)
+		ret = take(s, w->fd);
+	if (exhausted(ret)) {
 		log_warnx("hand-off: %s", strerror(-ret));
 		pause_all(s);
 	} else if (ret == -EBADMSG) {
 		log_warnx("hand-off: refused a message that is not ours");
-	} else if (ret != -EAGAIN) {
+	} else if (ret && ret != -EAGAIN) {
 		remove_agent(a);
 	}
 }
