@@ -48,15 +48,20 @@ static void pause_all(struct server *s)
 void handoff_resume(struct server *s)
 {
 	struct agent *a;
+	int ret = 0;
 
 	if (!s->paused || s->count >= s->max + REFUSED_MAX)
 		return;
 	s->paused = false;
 	loop_timer_clear(&s->retry);
-	for (a = s->agents.next; a != &s->agents; a = a->next)
-		loop_add(&s->loop, &a->watch, EPOLLIN);
-	if (s->listener.fd >= 0)
-		loop_add(&s->loop, &s->listener, EPOLLIN);
+	for (a = s->agents.next; a != &s->agents && !ret; a = a->next)
+		ret = loop_add(&s->loop, &a->watch, EPOLLIN);
+	if (s->listener.fd >= 0 && !ret)
+		ret = loop_add(&s->loop, &s->listener, EPOLLIN);
+	if (!ret)
+		return;
+	log_warnx("hand-off: %s", strerror(-ret));
+	pause_all(s);
 }
 
 static void retry(struct timer *t)

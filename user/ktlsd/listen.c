@@ -105,23 +105,39 @@ void listen_open(struct service *sv)
 	}
 }
 
+static int watch_all(struct service *sv)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < sv->listeners_count && !ret; i++)
+		ret = loop_add(&sv->agent->loop, &sv->listeners[i].watch,
+			       EPOLLIN);
+	return ret;
+}
+
+static void unwatch_all(struct service *sv)
+{
+	for (unsigned int i = 0; i < sv->listeners_count; i++)
+		if (sv->listeners[i].watch.fd >= 0)
+			loop_del(&sv->agent->loop, &sv->listeners[i].watch);
+}
+
 void listen_update(struct service *sv)
 {
 	bool want = !sv->agent->ending && !sv->backoff.next &&
 		    sv->live < sv->max_handshakes;
+	int ret;
 
 	if (want == sv->listening)
 		return;
-	sv->listening = want;
-	for (unsigned int i = 0; i < sv->listeners_count; i++) {
-		struct watch *w = &sv->listeners[i].watch;
-
-		if (w->fd < 0)
-			continue;
-		if (want)
-			loop_add(&sv->agent->loop, w, EPOLLIN);
-		else
-			loop_del(&sv->agent->loop, w);
+	ret = want ? watch_all(sv) : 0;
+	sv->listening = want && !ret;
+	if (sv->listening)
+		return;
+	unwatch_all(sv);
+	if (ret) {
+		errno = -ret;
+		back_off(sv);
 	}
 }
 
