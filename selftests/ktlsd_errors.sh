@@ -132,6 +132,10 @@ rejects "unknown section" 2 'unknown section [server web]; valid: [service NAME]
 	[server web]
 	key = key.pem
 EOF
+for text in ' listen = 127.0.0.1:1' ']' '; comment'; do
+	rejects "text behind the name: $text" 1 \
+		"text behind the section's name" <<< "[service web]$text"
+done
 rejects "option before any section" 1 "an option before any section" <<< 'key = key.pem'
 rejects "section without options" 1 "a section without options" <<< '[service web]'
 rejects "section that lacks an option" 1 '[service web] lacks the option "listen"' <<-'EOF'
@@ -185,7 +189,7 @@ says() {	# SENTENCE TEXT COMMAND...
 }
 config 'listen=127.0.0.1:1 [::]:2' 'listen=127.0.0.1:3'
 says "good configuration" "configuration conf is good" "$ktlsd" -t -c conf
-sed -i 's/^[^[]/\t&/; a # comment' conf
+sed -i 's/^[^[]/\t&/; s/^\[.*/& # comment/; a # comment' conf
 says "indented configuration with comments" "is good" "$ktlsd" --test --config=conf
 says "version" "ktlsd " "$ktlsd" --version
 says "help" "Usage: ktlsd" "$ktlsd" --help

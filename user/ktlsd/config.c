@@ -73,6 +73,18 @@ static void end_section(struct parser *p)
 	p->section = NULL;
 }
 
+/* inih drops what follows the bracket, an option that looks given too. */
+static void check_title_end(const struct parser *p, const char *line)
+{
+	const char *end = strchr(line, ']'), *rest;
+
+	if (!end++)
+		return;			/* inih says so */
+	rest = end + strspn(end, " \t\r\n");
+	if (*rest && (rest == end || !strchr(";#", *rest)))
+		bad(p, "text behind the section's name");
+}
+
 /*
  * inih does not tell lines to its handler, nor sections without options, and
  * takes indented lines for the rest of the value above: hence our reader.
@@ -95,6 +107,7 @@ static char *read_line(char *buf, int size, void *stream)
 
 		end_section(p);
 		p->line = p->section_line = line;
+		check_title_end(p, buf);
 	}
 	return buf;
 }
