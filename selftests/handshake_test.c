@@ -16,11 +16,8 @@
 #define V13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+"
 
 FIXTURE(tls) {
-	struct ktls_credentials *credentials;
-	struct ktls_session *s;
+	struct pair pair;
 	struct ktls_conn *c;
-	struct peer p;
-	int fd;
 	unsigned char out[100000], in[100000];
 };
 FIXTURE_VARIANT(tls) {
@@ -46,15 +43,9 @@ VARIANT(13_chacha20, V13, TLS_1_3_VERSION, "CHACHA20-POLY1305", CHACHA20_POLY130
 
 FIXTURE_SETUP(tls)
 {
-	int fds[2];
-
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, peer_credentials(&self->credentials));
-	ASSERT_EQ(0, peer_tcp(fds));
-	self->fd = fds[0];
-	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
-	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority,
+	ASSERT_EQ(0, pair_open(&self->pair, variant->priority,
 			       GNUTLS_ENABLE_FALSE_START));
 	for (size_t i = 0; i < sizeof(self->out); i++)
 		self->out[i] = i * 7 + (i >> 8);
@@ -62,26 +53,23 @@ FIXTURE_SETUP(tls)
 
 FIXTURE_TEARDOWN(tls)
 {
-	ktls_session_free(self->s);
 	ktls_conn_close(self->c);
-	ktls_credentials_free(self->credentials);
-	peer_close(&self->p);
-	close(self->fd);
+	pair_close(&self->pair);
 }
 
 /* The server's part from the end of the handshake, on a socket it was sent. */
 #define TAKE_OVER() do {						\
-	ASSERT_EQ(0, ktls_session_install(self->s))			\
-		TH_LOG("%s", ktls_session_error(self->s));		\
-	ASSERT_EQ(0, peer_conn(&self->c, self->fd,			\
-			       ktls_session_info(self->s)));		\
+	ASSERT_EQ(0, ktls_session_install(self->pair.s))			\
+		TH_LOG("%s", ktls_session_error(self->pair.s));		\
+	ASSERT_EQ(0, peer_conn(&self->c, self->pair.fd,			\
+			       ktls_session_info(self->pair.s)));		\
 } while (0)
 
 /* write() here is gnutls_record_recv() there. */
 #define SERVER_SENDS(len) do {						\
 	ASSERT_EQ(len, peer_write(ktls_conn_fd(self->c), self->out, len)); \
 	memset(self->in, 0, len);					\
-	ASSERT_EQ(len, peer_recv(&self->p, self->in, len));		\
+	ASSERT_EQ(len, peer_recv(&self->pair.p, self->in, len));		\
 	ASSERT_EQ(0, memcmp(self->out, self->in, len));			\
 } while (0)
 
@@ -100,11 +88,11 @@ FIXTURE_TEARDOWN(tls)
 
 TEST_F(tls, clean)
 {
-	const struct ktls_info *info = ktls_session_info(self->s);
+	const struct ktls_info *info = ktls_session_info(self->pair.s);
 	static const size_t lengths[] = { 1, 16383, 16384, 16385, 100000 };
 
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd))
-		TH_LOG("%s", ktls_session_error(self->s));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd))
+		TH_LOG("%s", ktls_session_error(self->pair.s));
 	EXPECT_EQ(variant->version, info->version);
 	EXPECT_EQ(variant->cipher, info->cipher);
 	EXPECT_STREQ("localhost", info->sni);
@@ -113,14 +101,14 @@ TEST_F(tls, clean)
 	TAKE_OVER();
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		SERVER_SENDS(lengths[i]);
-		ASSERT_EQ(lengths[i], peer_send(&self->p, self->out,
+		ASSERT_EQ(lengths[i], peer_send(&self->pair.p, self->out,
 						lengths[i]));
 		SERVER_RECEIVES(lengths[i]);
 	}
 	/* And the end of it, both ways. */
 	EXPECT_EQ(0, ktls_shutdown(self->c));
-	EXPECT_EQ(0, peer_recv(&self->p, self->in, 1));
-	EXPECT_EQ(0, gnutls_bye(self->p.tls, GNUTLS_SHUT_WR));
+	EXPECT_EQ(0, peer_recv(&self->pair.p, self->in, 1));
+	EXPECT_EQ(0, gnutls_bye(self->pair.p.tls, GNUTLS_SHUT_WR));
 	EXPECT_EQ(0, peer_ktls_recv(self->c, self->in, 1));
 }
 
@@ -129,17 +117,17 @@ TEST_F(tls, data_glued_to_finished)
 {
 	int ret;
 
-	self->p.hold = true;
-	while ((ret = peer_step(&self->p)) == GNUTLS_E_AGAIN)
-		peer_drive(self->s, self->fd, 50);
+	self->pair.p.hold = true;
+	while ((ret = peer_step(&self->pair.p)) == GNUTLS_E_AGAIN)
+		peer_drive(self->pair.s, self->pair.fd, 50);
 	ASSERT_EQ(0, ret);
-	ASSERT_LT(0, self->p.held_len);		/* Finished is still with us */
-	ASSERT_EQ(1000, peer_send(&self->p, self->out, 1000));
-	ASSERT_LT(1000, self->p.held_len);
-	peer_flush(&self->p);
-	self->p.hold = false;
-	ASSERT_EQ(0, peer_drive(self->s, self->fd, PEER_MS))
-		TH_LOG("%s", ktls_session_error(self->s));
+	ASSERT_LT(0, self->pair.p.held_len);		/* Finished is still with us */
+	ASSERT_EQ(1000, peer_send(&self->pair.p, self->out, 1000));
+	ASSERT_LT(1000, self->pair.p.held_len);
+	peer_flush(&self->pair.p);
+	self->pair.p.hold = false;
+	ASSERT_EQ(0, peer_drive(self->pair.s, self->pair.fd, PEER_MS))
+		TH_LOG("%s", ktls_session_error(self->pair.s));
 	TAKE_OVER();
 	SERVER_RECEIVES(1000);
 	SERVER_SENDS(1000);
@@ -147,11 +135,11 @@ TEST_F(tls, data_glued_to_finished)
 
 TEST_F(tls, half_close_before_install)
 {
-	struct pollfd pfd = { .fd = self->fd, .events = POLLRDHUP };
+	struct pollfd pfd = { .fd = self->pair.fd, .events = POLLRDHUP };
 
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
-	ASSERT_EQ(1000, peer_send(&self->p, self->out, 1000));
-	ASSERT_EQ(0, shutdown(self->p.fd, SHUT_WR));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
+	ASSERT_EQ(1000, peer_send(&self->pair.p, self->out, 1000));
+	ASSERT_EQ(0, shutdown(self->pair.p.fd, SHUT_WR));
 	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
 	TAKE_OVER();
 	SERVER_RECEIVES(1000);
@@ -166,32 +154,32 @@ TEST_F(tls, garbage_in_place_of_finished)
 	static const unsigned char old_record[5 + 40] = { 22, 3, 3, 0, 40, 1 };
 	bool v13 = variant->version == TLS_1_3_VERSION;
 
-	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->p));
-	peer_drive(self->s, self->fd, 100);
-	ASSERT_EQ(45, peer_write(self->p.fd, v13 ? record : old_record, 45));
-	EXPECT_GT(0, peer_drive(self->s, self->fd, PEER_MS));
-	EXPECT_NE('\0', ktls_session_error(self->s)[0]);
-	EXPECT_EQ(-EINVAL, ktls_session_handshake(self->s));
-	EXPECT_NE(0, ktls_session_install(self->s));
-	EXPECT_LT(GNUTLS_A_CLOSE_NOTIFY, peer_hears(&self->p));
+	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->pair.p));
+	peer_drive(self->pair.s, self->pair.fd, 100);
+	ASSERT_EQ(45, peer_write(self->pair.p.fd, v13 ? record : old_record, 45));
+	EXPECT_GT(0, peer_drive(self->pair.s, self->pair.fd, PEER_MS));
+	EXPECT_NE('\0', ktls_session_error(self->pair.s)[0]);
+	EXPECT_EQ(-EINVAL, ktls_session_handshake(self->pair.s));
+	EXPECT_NE(0, ktls_session_install(self->pair.s));
+	EXPECT_LT(GNUTLS_A_CLOSE_NOTIFY, peer_hears(&self->pair.p));
 }
 
 TEST_F(tls, silence_after_client_hello)
 {
-	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->p));
-	EXPECT_EQ(-ETIMEDOUT, peer_drive(self->s, self->fd, 200));
-	EXPECT_EQ(-EAGAIN, ktls_session_handshake(self->s));
-	EXPECT_EQ(POLLIN, ktls_session_events(self->s));
-	EXPECT_EQ(-EINVAL, ktls_session_install(self->s));
+	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->pair.p));
+	EXPECT_EQ(-ETIMEDOUT, peer_drive(self->pair.s, self->pair.fd, 200));
+	EXPECT_EQ(-EAGAIN, ktls_session_handshake(self->pair.s));
+	EXPECT_EQ(POLLIN, ktls_session_events(self->pair.s));
+	EXPECT_EQ(-EINVAL, ktls_session_install(self->pair.s));
 }
 
 TEST_F(tls, client_that_hangs_up_is_a_sentence)
 {
-	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->p));
-	shutdown(self->p.fd, SHUT_WR);
-	EXPECT_EQ(-ECONNABORTED, peer_drive(self->s, self->fd, PEER_MS));
+	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&self->pair.p));
+	shutdown(self->pair.p.fd, SHUT_WR);
+	EXPECT_EQ(-ECONNABORTED, peer_drive(self->pair.s, self->pair.fd, PEER_MS));
 	EXPECT_STREQ("the client hung up during the handshake",
-		     ktls_session_error(self->s));
+		     ktls_session_error(self->pair.s));
 }
 
 TEST_F(tls, nodelay_is_as_it_was)
@@ -199,11 +187,11 @@ TEST_F(tls, nodelay_is_as_it_was)
 	int on = -1;
 	socklen_t len = sizeof(on);
 
-	getsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
+	getsockopt(self->pair.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
 	EXPECT_EQ(1, on);
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
 	TAKE_OVER();
-	getsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
+	getsockopt(self->pair.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
 	EXPECT_EQ(0, on);
 }
 

@@ -11,10 +11,7 @@
 #include "kselftest_harness.h"
 
 FIXTURE(nonce) {
-	struct ktls_credentials *credentials;
-	struct ktls_session *s;
-	struct peer p;
-	int fd;
+	struct pair pair;
 };
 FIXTURE_VARIANT(nonce) {
 	const char *priority;
@@ -31,39 +28,30 @@ FIXTURE_VARIANT_ADD(nonce, aes_128_ccm) {
 
 FIXTURE_SETUP(nonce)
 {
-	int fds[2];
-
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, peer_credentials(&self->credentials));
-	ASSERT_EQ(0, peer_tcp(fds));
-	self->fd = fds[0];
-	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
-	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority, 0));
+	ASSERT_EQ(0, pair_open(&self->pair, variant->priority, 0));
 }
 
 FIXTURE_TEARDOWN(nonce)
 {
-	ktls_session_free(self->s);
-	ktls_credentials_free(self->credentials);
-	peer_close(&self->p);
-	close(self->fd);
+	pair_close(&self->pair);
 }
 
 /* TLS 1.2 shows its nonces. Number 0 was Finished's: twice would be fatal. */
 TEST_F(nonce, of_finished_is_not_used_again)
 {
 	static const unsigned char two[8] = { 0, 0, 0, 0, 0, 0, 0, 2 };
-	struct pollfd pfd = { .fd = self->p.fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = self->pair.p.fd, .events = POLLIN };
 	unsigned char head[5 + 8];
 
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
-	ASSERT_EQ(0, ktls_session_install(self->s));
-	ASSERT_EQ(1, peer_write(self->fd, "x", 1));
-	ASSERT_EQ(1, peer_recv(&self->p, head, 1));	/* reads Finished too */
-	ASSERT_EQ(1, peer_write(self->fd, "x", 1));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
+	ASSERT_EQ(0, ktls_session_install(self->pair.s));
+	ASSERT_EQ(1, peer_write(self->pair.fd, "x", 1));
+	ASSERT_EQ(1, peer_recv(&self->pair.p, head, 1));	/* reads Finished too */
+	ASSERT_EQ(1, peer_write(self->pair.fd, "x", 1));
 	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
-	ASSERT_EQ(sizeof(head), recv(self->p.fd, head, sizeof(head), MSG_PEEK));
+	ASSERT_EQ(sizeof(head), recv(self->pair.p.fd, head, sizeof(head), MSG_PEEK));
 	EXPECT_EQ(23, head[0]);
 	EXPECT_EQ(0, memcmp(two, head + 5, sizeof(two)));
 }
@@ -108,10 +96,7 @@ static int fetch_key(int fd, int direction, unsigned char *inverted, size_t len)
 }
 
 FIXTURE(memory) {
-	struct ktls_credentials *credentials;
-	struct ktls_session *s;
-	struct peer p;
-	int fd;
+	struct pair pair;
 };
 FIXTURE_VARIANT(memory) {
 	const char *priority;
@@ -125,23 +110,14 @@ FIXTURE_VARIANT_ADD(memory, 13) {
 
 FIXTURE_SETUP(memory)
 {
-	int fds[2];
-
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, peer_credentials(&self->credentials));
-	ASSERT_EQ(0, peer_tcp(fds));
-	self->fd = fds[0];
-	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
-	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority, 0));
+	ASSERT_EQ(0, pair_open(&self->pair, variant->priority, 0));
 }
 
 FIXTURE_TEARDOWN(memory)
 {
-	ktls_session_free(self->s);
-	ktls_credentials_free(self->credentials);
-	peer_close(&self->p);
-	close(self->fd);
+	pair_close(&self->pair);
 }
 
 TEST_F(memory, no_key_stays_in_memory)
@@ -152,11 +128,11 @@ TEST_F(memory, no_key_stays_in_memory)
 #ifdef __SANITIZE_ADDRESS__
 	SKIP(return, "the sanitizer keeps what was freed");
 #endif
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd));
-	ASSERT_EQ(0, ktls_session_install(self->s));
-	peer_close(&self->p);		/* the client has the same keys */
-	ASSERT_EQ(0, fetch_key(self->fd, TLS_RX, rx, sizeof(rx)));
-	ASSERT_EQ(0, fetch_key(self->fd, TLS_TX, tx, sizeof(tx)));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
+	ASSERT_EQ(0, ktls_session_install(self->pair.s));
+	peer_close(&self->pair.p);		/* the client has the same keys */
+	ASSERT_EQ(0, fetch_key(self->pair.fd, TLS_RX, rx, sizeof(rx)));
+	ASSERT_EQ(0, fetch_key(self->pair.fd, TLS_TX, tx, sizeof(tx)));
 	EXPECT_EQ(0, count_in_memory(rx, sizeof(rx)));
 	EXPECT_EQ(0, count_in_memory(tx, sizeof(tx)));
 	/* And that the search finds what is there. */

@@ -10,10 +10,7 @@
 #include "kselftest_harness.h"
 
 FIXTURE(refused) {
-	struct ktls_credentials *credentials;
-	struct ktls_session *s;
-	struct peer p;
-	int fd;
+	struct pair pair;
 };
 FIXTURE_VARIANT(refused) {
 	const char *priority;	/* a client's, or NULL: */
@@ -53,51 +50,41 @@ FIXTURE_VARIANT_ADD(refused, no_common_group) {
 
 FIXTURE_SETUP(refused)
 {
-	int fds[2];
-
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, peer_credentials(&self->credentials));
-	ASSERT_EQ(0, peer_tcp(fds));
-	self->fd = fds[0];
-	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
-	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority ?: "NORMAL",
-			       0));
+	ASSERT_EQ(0, pair_open(&self->pair, variant->priority ?: "NORMAL", 0));
 }
 
 FIXTURE_TEARDOWN(refused)
 {
-	ktls_session_free(self->s);
-	ktls_credentials_free(self->credentials);
-	peer_close(&self->p);
-	close(self->fd);
+	pair_close(&self->pair);
 }
 
 TEST_F(refused, with_an_alert_and_a_reason)
 {
 	unsigned char answer[64] = {};
-	struct pollfd pfd = { .fd = self->p.fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = self->pair.p.fd, .events = POLLIN };
 
 	if (variant->priority) {
-		EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(&self->p));
+		EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(&self->pair.p));
 	} else {
-		ASSERT_EQ(variant->len, peer_write(self->p.fd, variant->bytes,
+		ASSERT_EQ(variant->len, peer_write(self->pair.p.fd, variant->bytes,
 						   variant->len));
 	}
-	EXPECT_GT(0, peer_drive(self->s, self->fd, PEER_MS));
-	EXPECT_NE(NULL, strstr(ktls_session_error(self->s), variant->says))
-		TH_LOG("said: %s", ktls_session_error(self->s));
-	close(self->fd);
-	self->fd = -1;
+	EXPECT_GT(0, peer_drive(self->pair.s, self->pair.fd, PEER_MS));
+	EXPECT_NE(NULL, strstr(ktls_session_error(self->pair.s), variant->says))
+		TH_LOG("said: %s", ktls_session_error(self->pair.s));
+	close(self->pair.fd);
+	self->pair.fd = -1;
 	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
 	/* type 21, version, length 2, fatal, which */
-	ASSERT_EQ(7, recv(self->p.fd, answer, sizeof(answer), 0));
+	ASSERT_EQ(7, recv(self->pair.p.fd, answer, sizeof(answer), 0));
 	EXPECT_EQ(21, answer[0]);
 	EXPECT_EQ(2, answer[4]);
 	EXPECT_EQ(2, answer[5]);
 	if (variant->alert)
 		EXPECT_EQ(variant->alert, answer[6]);
-	EXPECT_EQ(0, recv(self->p.fd, answer, sizeof(answer), 0));
+	EXPECT_EQ(0, recv(self->pair.p.fd, answer, sizeof(answer), 0));
 }
 
 FIXTURE(flood) {
@@ -147,10 +134,7 @@ TEST_F(flood, of_one_message_has_a_bound)
 /* --- a client that takes only short records --- */
 
 FIXTURE(limit) {
-	struct ktls_credentials *credentials;
-	struct ktls_session *s;
-	struct peer p;
-	int fd;
+	struct pair pair;
 	bool kernel_can;
 };
 FIXTURE_VARIANT(limit) {
@@ -167,28 +151,20 @@ FIXTURE_VARIANT_ADD(limit, 13) {
 
 FIXTURE_SETUP(limit)
 {
-	int fds[2];
 	uint16_t value;
 	socklen_t len = sizeof(value);
 
 	if (!peer_kernel_has_tls())
 		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, peer_credentials(&self->credentials));
-	ASSERT_EQ(0, peer_tcp(fds));
-	self->fd = fds[0];
-	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials, fds[0]));
-	ASSERT_EQ(0, peer_open(&self->p, fds[1], variant->priority, 0));
-	ASSERT_EQ(0, gnutls_record_set_max_recv_size(self->p.tls,
+	ASSERT_EQ(0, pair_open(&self->pair, variant->priority, 0));
+	ASSERT_EQ(0, gnutls_record_set_max_recv_size(self->pair.p.tls,
 						     variant->size));
-	self->kernel_can = !getsockopt(self->fd, SOL_TLS, 5, &value, &len);
+	self->kernel_can = !getsockopt(self->pair.fd, SOL_TLS, 5, &value, &len);
 }
 
 FIXTURE_TEARDOWN(limit)
 {
-	ktls_session_free(self->s);
-	ktls_credentials_free(self->credentials);
-	peer_close(&self->p);
-	close(self->fd);
+	pair_close(&self->pair);
 }
 
 /* What a kernel cannot do, the client has to be told before it is too late. */
@@ -207,18 +183,18 @@ TEST_F(limit, is_obeyed_or_the_client_refused)
 	static unsigned char out[50000], in[50000];
 
 	if (!self->kernel_can) {
-		refused_for_its_limit(_metadata, self->s, &self->p, self->fd);
+		refused_for_its_limit(_metadata, self->pair.s, &self->pair.p, self->pair.fd);
 		return;
 	}
-	ASSERT_EQ(0, peer_shake(&self->p, self->s, self->fd))
-		TH_LOG("%s", ktls_session_error(self->s));
-	ASSERT_EQ(0, ktls_session_install(self->s))
-		TH_LOG("%s", ktls_session_error(self->s));
+	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd))
+		TH_LOG("%s", ktls_session_error(self->pair.s));
+	ASSERT_EQ(0, ktls_session_install(self->pair.s))
+		TH_LOG("%s", ktls_session_error(self->pair.s));
 	memset(out, 'x', sizeof(out));
-	ASSERT_EQ(sizeof(out), peer_write(self->fd, out, sizeof(out)));
-	ASSERT_EQ(5, recv(self->p.fd, in, 5, MSG_PEEK));
+	ASSERT_EQ(sizeof(out), peer_write(self->pair.fd, out, sizeof(out)));
+	ASSERT_EQ(5, recv(self->pair.p.fd, in, 5, MSG_PEEK));
 	EXPECT_GE(variant->most, in[3] << 8 | in[4]);
-	ASSERT_EQ(sizeof(in), peer_recv(&self->p, in, sizeof(in)));
+	ASSERT_EQ(sizeof(in), peer_recv(&self->pair.p, in, sizeof(in)));
 	EXPECT_EQ(0, memcmp(out, in, sizeof(in)));
 }
 

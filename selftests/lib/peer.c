@@ -327,3 +327,25 @@ int peer_conn(struct ktls_conn **out, int fd, const struct ktls_info *info)
 	close(pair[1]);
 	return ret;
 }
+
+int pair_open(struct pair *pair, const char *priority, unsigned int flags)
+{
+	int ret, fds[2];
+
+	ret = peer_credentials(&pair->credentials);
+	if (!ret)
+		ret = peer_tcp(fds);
+	if (ret)
+		return ret;
+	pair->fd = fds[0];
+	ret = ktls_session_new(&pair->s, pair->credentials, pair->fd);
+	return ret ? ret : peer_open(&pair->p, fds[1], priority, flags);
+}
+
+void pair_close(struct pair *pair)
+{
+	ktls_session_free(pair->s);
+	ktls_credentials_free(pair->credentials);
+	peer_close(&pair->p);
+	close(pair->fd);
+}

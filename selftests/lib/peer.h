@@ -20,6 +20,14 @@ struct peer {
 	bool hold;			/* until the peer reads, or is told */
 };
 
+/* Both ends, before the first byte. */
+struct pair {
+	struct ktls_credentials *credentials;
+	struct ktls_session *s;		/* on @fd */
+	int fd;
+	struct peer p;
+};
+
 /* How long anything may take that is going to happen. */
 #define PEER_MS 10000
 
@@ -34,6 +42,10 @@ bool peer_kernel_has_tls(void);
 
 /* Takes @fd over. @flags are of gnutls_init(). */
 int peer_open(struct peer *p, int fd, const char *priority, unsigned int flags);
+/* All of the above. */
+int pair_open(struct pair *pair, const char *priority, unsigned int flags);
+void pair_close(struct pair *pair);
+
 void peer_flush(struct peer *p);
 void peer_close(struct peer *p);
 
