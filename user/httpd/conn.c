@@ -3,7 +3,6 @@
  * One connection. A wakeup does one step of the state it is in; between
  * requests a connection holds no buffer, and no timer is moved per request.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tls.h>
@@ -13,38 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "httpd.h"
 #include "log.h"
 
-/* An IPv4 peer of an IPv6 socket is named as the IPv4 peer that it is. */
-const char *conn_peer(const struct conn *c, char *out, size_t size)
+/* Into ADDRESS_TEXT bytes. */
+const char *conn_peer(const struct conn *c, char *out)
 {
-	const struct sockaddr_storage *ss = &ktls_conn_info(c->tls)->peer;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
-	char host[INET6_ADDRSTRLEN] = "?";
-	const void *addr = &in->sin_addr;
-	/* The port is at the same place in both. */
-	unsigned int port = ntohs(in->sin_port);
-
-	if (ss->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(out, size, "[%s]:%u", host, port);
-		return out;
-	}
-	if (ss->ss_family == AF_INET6)
-		addr = &in6->sin6_addr.s6_addr[12];
-	inet_ntop(AF_INET, addr, host, sizeof(host));
-	snprintf(out, size, "%s:%u", host, port);
-	return out;
+	return address_text(out, ADDRESS_TEXT, &ktls_conn_info(c->tls)->peer);
 }
 
 /* One line about @c, the last. */
 static void abort_conn(struct conn *c, const char *why)
 {
-	char peer[80];
+	char peer[ADDRESS_TEXT];
 
-	log_warnx("%s: %s", conn_peer(c, peer, sizeof(peer)), why);
+	log_warnx("%s: %s", conn_peer(c, peer), why);
 	conn_free(c);
 }
 

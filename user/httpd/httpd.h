@@ -164,7 +164,7 @@ void conn_new(struct server *s, struct ktls_conn *tls, bool refuse);
 void conn_free(struct conn *c);
 void conn_enter(struct conn *c, enum state next, uint32_t events,
 		unsigned int ms);
-const char *conn_peer(const struct conn *c, char *out, size_t size);
+const char *conn_peer(const struct conn *c, char *out);
 
 /* respond.c: starts the response; send_pending() does the rest. 0 or -errno */
 int respond(struct conn *c, const struct request *req);

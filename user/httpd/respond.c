@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "httpd.h"
 #include "log.h"
 
@@ -10,7 +11,7 @@
 static void log_request(const struct conn *c, const struct request *req,
 			int status, uint64_t length)
 {
-	char peer[80], target[512], safe[1024];
+	char peer[ADDRESS_TEXT], target[512], safe[1024];
 	size_t len = req->target_len;
 
 	if (!c->server->verbose)
@@ -19,7 +20,7 @@ static void log_request(const struct conn *c, const struct request *req,
 		len = sizeof(target) - 1;
 	memcpy(target, req->target, len);
 	target[len] = '\0';
-	log_info("%s %s \"%s\" %d %llu", conn_peer(c, peer, sizeof(peer)),
+	log_info("%s %s \"%s\" %d %llu", conn_peer(c, peer),
 		 req->method,
 		 log_escape(safe, sizeof(safe), target), status,
 		 (unsigned long long)length);

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "ktls.h"
 #include "loop.h"
 
@@ -16,7 +17,6 @@ enum { EXIT_SYSTEM = 1, EXIT_CONFIG = 2 };
 
 #define LISTENERS_MAX 16
 #define NAME_MAX_LEN 40
-#define ADDRESS_TEXT 64
 
 struct service;
 
@@ -70,12 +70,6 @@ struct agent {
 	struct watch signals;
 	bool ending;			/* no new connections; finish the old */
 };
-
-/* address.c */
-int address_parse(struct sockaddr_storage *out, const char *text);
-const char *address_text(char *out, size_t size,
-			 const struct sockaddr_storage *address);
-socklen_t address_size(const struct sockaddr_storage *address);
 
 /* config.c: ends the program, with one line, when @file is not good. */
 void config_load(struct services *out, const char *file);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ktlsd.h"
+#include "address.h"
 
 static int parse_port(const char *text, in_port_t *port)
 {
