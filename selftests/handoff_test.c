@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <linux/tls.h>
 
-#include "ktls.h"
+#include "internal.h"
 #include "peer.h"
 #include "kselftest_harness.h"
 
@@ -53,6 +53,14 @@ static int send_raw(int sock, const void *msg, size_t len, const int *fds,
 	return sendmsg(sock, &m, 0) == (ssize_t)len ? 0 : -errno;
 }
 
+/* As if that were a connection, whatever @fd is. */
+static int send_conn(int sock, int fd, const struct ktls_info *info)
+{
+	const struct ktls_conn c = { .fd = fd, .info = *info };
+
+	return ktls_handoff_send(sock, &c);
+}
+
 /* Keys of no use, but the kernel does not know. */
 static int install(int fd, int direction)
 {
@@ -84,7 +92,7 @@ FIXTURE_SETUP(handoff)
 	self->info.cipher = TLS_CIPHER_AES_GCM_128;
 	strcpy(self->info.sni, "example.org");
 	strcpy(self->info.alpn, "http/1.1");
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	/* Read without room for the descriptor, which the kernel drops. */
 	self->len = recv(self->pair[1], self->msg, sizeof(self->msg), 0);
@@ -119,7 +127,7 @@ TEST_F(handoff, socket_arrives_with_its_facts)
 	struct ktls_conn *c;
 
 	INSTALL_BOTH();
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	ASSERT_EQ(0, ktls_handoff_recv(self->pair[1], &c));
 	EXPECT_EQ(0, memcmp(&self->info, ktls_conn_info(c),
@@ -185,11 +193,11 @@ TEST_F(handoff, number_of_descriptors_must_be_one)
 
 TEST_F(handoff, socket_without_keys_is_refused)
 {
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	REFUSED(-EBADMSG);
 	/* The other end has no ULP at all. */
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[1],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[1],
 				       &self->info));
 	REFUSED(-EBADMSG);
 }
@@ -197,7 +205,7 @@ TEST_F(handoff, socket_without_keys_is_refused)
 TEST_F(handoff, socket_that_would_send_cleartext_is_refused)
 {
 	ASSERT_EQ(0, install(self->tcp[0], TLS_RX));
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	REFUSED(-EBADMSG);
 }
@@ -205,7 +213,7 @@ TEST_F(handoff, socket_that_would_send_cleartext_is_refused)
 TEST_F(handoff, socket_that_would_read_ciphertext_is_refused)
 {
 	ASSERT_EQ(0, install(self->tcp[0], TLS_TX));
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	REFUSED(-EBADMSG);
 }
@@ -214,12 +222,12 @@ TEST_F(handoff, facts_that_the_kernel_denies_are_refused)
 {
 	INSTALL_BOTH();
 	self->info.version = TLS_1_2_VERSION;
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	REFUSED(-EBADMSG);
 	self->info.version = TLS_1_3_VERSION;
 	self->info.cipher = TLS_CIPHER_AES_GCM_256;
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	REFUSED(-EBADMSG);
 }
@@ -233,7 +241,7 @@ TEST_F(handoff, what_is_no_tcp_socket_is_refused)
 
 	self->before = count_fds();
 	for (size_t i = 0; i < 3; i++) {
-		ASSERT_EQ(0, ktls_handoff_send(self->pair[0], others[i],
+		ASSERT_EQ(0, send_conn(self->pair[0], others[i],
 					       &self->info));
 		REFUSED(-EBADMSG);
 		close(others[i]);
@@ -258,7 +266,7 @@ TEST_F(handoff, server_that_has_gone_is_no_signal)
 {
 	close(self->pair[1]);
 	self->pair[1] = -1;
-	EXPECT_EQ(-EPIPE, ktls_handoff_send(self->pair[0], self->tcp[0],
+	EXPECT_EQ(-EPIPE, send_conn(self->pair[0], self->tcp[0],
 					    &self->info));
 }
 
@@ -268,7 +276,7 @@ TEST_F(handoff, full_queue_is_eagain_and_sends_nothing)
 	int sent = 0, got = 0, ret;
 
 	INSTALL_BOTH();
-	while (!(ret = ktls_handoff_send(self->pair[0], self->tcp[0],
+	while (!(ret = send_conn(self->pair[0], self->tcp[0],
 					 &self->info)))
 		sent++;
 	EXPECT_EQ(-EAGAIN, ret);
@@ -287,7 +295,7 @@ TEST_F(handoff, receiver_out_of_descriptors_is_told)
 	struct rlimit old, none;
 
 	INSTALL_BOTH();
-	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], self->tcp[0],
+	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
 				       &self->info));
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
 	none = old;

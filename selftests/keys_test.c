@@ -46,7 +46,7 @@ TEST_F(nonce, of_finished_is_not_used_again)
 	unsigned char head[5 + 8];
 
 	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
-	ASSERT_EQ(0, ktls_session_install(self->pair.s));
+	ASSERT_EQ(0, pair_install(&self->pair));
 	ASSERT_EQ(1, peer_write(self->pair.fd, "x", 1));
 	ASSERT_EQ(1, peer_recv(&self->pair.p, head, 1));	/* reads Finished too */
 	ASSERT_EQ(1, peer_write(self->pair.fd, "x", 1));
@@ -129,7 +129,7 @@ TEST_F(memory, no_key_stays_in_memory)
 	SKIP(return, "the sanitizer keeps what was freed");
 #endif
 	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
-	ASSERT_EQ(0, ktls_session_install(self->pair.s));
+	ASSERT_EQ(0, pair_install(&self->pair));
 	peer_close(&self->pair.p);		/* the client has the same keys */
 	ASSERT_EQ(0, fetch_key(self->pair.fd, TLS_RX, rx, sizeof(rx)));
 	ASSERT_EQ(0, fetch_key(self->pair.fd, TLS_TX, tx, sizeof(tx)));

@@ -22,7 +22,7 @@ FIXTURE_VARIANT(refused) {
 
 FIXTURE_VARIANT_ADD(refused, http) {
 	.bytes = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", .len = 27,
-	.says = "what the client sent is not a TLS handshake",
+	.says = "what the peer sent is not a TLS handshake",
 };
 FIXTURE_VARIANT_ADD(refused, zeros) {
 	.bytes = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", .len = 15,
@@ -72,8 +72,8 @@ TEST_F(refused, with_an_alert_and_a_reason)
 						   variant->len));
 	}
 	EXPECT_GT(0, peer_drive(self->pair.s, self->pair.fd, PEER_MS));
-	EXPECT_NE(NULL, strstr(ktls_session_error(self->pair.s), variant->says))
-		TH_LOG("said: %s", ktls_session_error(self->pair.s));
+	EXPECT_NE(NULL, strstr(ktls_session_error(self->pair.s)->text, variant->says))
+		TH_LOG("said: %s", ktls_session_error(self->pair.s)->text);
 	close(self->pair.fd);
 	self->pair.fd = -1;
 	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
@@ -88,7 +88,7 @@ TEST_F(refused, with_an_alert_and_a_reason)
 }
 
 FIXTURE(flood) {
-	struct ktls_credentials *credentials;
+	struct ktls_config *credentials;
 	struct ktls_session *s;
 	int fds[2];
 };
@@ -100,13 +100,13 @@ FIXTURE_SETUP(flood)
 	ASSERT_EQ(0, peer_credentials(&self->credentials));
 	ASSERT_EQ(0, peer_tcp(self->fds));
 	ASSERT_EQ(0, ktls_session_new(&self->s, self->credentials,
-				      self->fds[0]));
+				      self->fds[0], NULL));
 }
 
 FIXTURE_TEARDOWN(flood)
 {
 	ktls_session_free(self->s);
-	ktls_credentials_free(self->credentials);
+	ktls_config_put(self->credentials);
 	close(self->fds[0]);
 	close(self->fds[1]);
 }
@@ -127,8 +127,8 @@ TEST_F(flood, of_one_message_has_a_bound)
 	}
 	EXPECT_EQ(-EPROTO, ret);
 	EXPECT_GE(5, records);
-	EXPECT_NE(NULL, strstr(ktls_session_error(self->s), "too long"))
-		TH_LOG("said: %s", ktls_session_error(self->s));
+	EXPECT_NE(NULL, strstr(ktls_session_error(self->s)->text, "too long"))
+		TH_LOG("said: %s", ktls_session_error(self->s)->text);
 }
 
 /* --- a client that takes only short records --- */
@@ -173,8 +173,8 @@ static void refused_for_its_limit(struct __test_metadata *const _metadata,
 {
 	EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(p));
 	EXPECT_GT(0, peer_drive(s, fd, PEER_MS));
-	EXPECT_NE(NULL, strstr(ktls_session_error(s), "cannot obey"))
-		TH_LOG("said: %s", ktls_session_error(s));
+	EXPECT_NE(NULL, strstr(ktls_session_error(s)->text, "cannot obey"))
+		TH_LOG("said: %s", ktls_session_error(s)->text);
 	EXPECT_EQ(GNUTLS_A_HANDSHAKE_FAILURE, peer_hears(p));
 }
 
@@ -187,9 +187,9 @@ TEST_F(limit, is_obeyed_or_the_client_refused)
 		return;
 	}
 	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd))
-		TH_LOG("%s", ktls_session_error(self->pair.s));
-	ASSERT_EQ(0, ktls_session_install(self->pair.s))
-		TH_LOG("%s", ktls_session_error(self->pair.s));
+		TH_LOG("%s", ktls_session_error(self->pair.s)->text);
+	ASSERT_EQ(0, pair_install(&self->pair))
+		TH_LOG("%s", ktls_session_error(self->pair.s)->text);
 	memset(out, 'x', sizeof(out));
 	ASSERT_EQ(sizeof(out), peer_write(self->pair.fd, out, sizeof(out)));
 	ASSERT_EQ(5, recv(self->pair.p.fd, in, 5, MSG_PEEK));

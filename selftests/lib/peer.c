@@ -55,9 +55,11 @@ int peer_certificate(const char *dir)
 	return ret;
 }
 
-int peer_credentials(struct ktls_credentials **out)
+int peer_credentials(struct ktls_config **out)
 {
 	char dir[] = "/tmp/peer.XXXXXX", cert[64], key[64];
+	const struct ktls_pair pair = { cert, key, NULL };
+	const struct ktls_options o = { .pairs = &pair, .pairs_count = 1 };
 	struct ktls_error err;
 	int ret;
 
@@ -67,7 +69,7 @@ int peer_credentials(struct ktls_credentials **out)
 	snprintf(key, sizeof(key), "%s/key.pem", dir);
 	ret = peer_certificate(dir);
 	if (!ret)
-		ret = ktls_credentials_load(out, cert, key, &err);
+		ret = ktls_config_load(out, &o, &err);
 	unlink(cert);
 	unlink(key);
 	rmdir(dir);
@@ -314,18 +316,29 @@ ssize_t peer_ktls_recv(struct ktls_conn *c, void *buf, size_t len)
 	return n;
 }
 
-int peer_conn(struct ktls_conn **out, int fd, const struct ktls_info *info)
+int pair_install(struct pair *pair)
 {
-	int pair[2], ret;
+	return ktls_session_install(pair->s, &pair->c);
+}
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+int pair_handoff(struct pair *pair)
+{
+	struct ktls_conn *c = NULL;
+	int fds[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
-	ret = ktls_handoff_send(pair[0], fd, info);
+	ret = ktls_handoff_send(fds[0], pair->c);
 	if (!ret)
-		ret = ktls_handoff_recv(pair[1], out);
-	close(pair[0]);
-	close(pair[1]);
-	return ret;
+		ret = ktls_handoff_recv(fds[1], &c);
+	close(fds[0]);
+	close(fds[1]);
+	if (ret)
+		return ret;
+	ktls_conn_close(pair->c);
+	pair->c = c;
+	pair->fd = ktls_conn_fd(c);
+	return 0;
 }
 
 int pair_open(struct pair *pair, const char *priority, unsigned int flags)
@@ -338,14 +351,17 @@ int pair_open(struct pair *pair, const char *priority, unsigned int flags)
 	if (ret)
 		return ret;
 	pair->fd = fds[0];
-	ret = ktls_session_new(&pair->s, pair->credentials, pair->fd);
+	ret = ktls_session_new(&pair->s, pair->credentials, pair->fd, NULL);
 	return ret ? ret : peer_open(&pair->p, fds[1], priority, flags);
 }
 
 void pair_close(struct pair *pair)
 {
 	ktls_session_free(pair->s);
-	ktls_credentials_free(pair->credentials);
+	ktls_config_put(pair->credentials);
 	peer_close(&pair->p);
-	close(pair->fd);
+	if (pair->c)
+		ktls_conn_close(pair->c);
+	else
+		close(pair->fd);
 }

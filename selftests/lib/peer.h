@@ -22,8 +22,9 @@ struct peer {
 
 /* Both ends, before the first byte. */
 struct pair {
-	struct ktls_credentials *credentials;
+	struct ktls_config *credentials;
 	struct ktls_session *s;		/* on @fd */
+	struct ktls_conn *c;		/* after pair_install(): owns @fd */
 	int fd;
 	struct peer p;
 };
@@ -34,7 +35,7 @@ struct pair {
 /* Writes a new P-256 certificate and key as DIR/cert.pem and DIR/key.pem. */
 int peer_certificate(const char *dir);
 /* Credentials of such a pair, which is gone again. */
-int peer_credentials(struct ktls_credentials **out);
+int peer_credentials(struct ktls_config **out);
 /* A TCP connection over loopback: [0] the server's end, [1] the client's. */
 int peer_tcp(int fds[2]);
 /* Does the kernel have TLS? If not a test has to skip. */
@@ -44,6 +45,10 @@ bool peer_kernel_has_tls(void);
 int peer_open(struct peer *p, int fd, const char *priority, unsigned int flags);
 /* All of the above. */
 int pair_open(struct pair *pair, const char *priority, unsigned int flags);
+/* The server's keys into the kernel: pair->c. */
+int pair_install(struct pair *pair);
+/* And on through a hand-off, with another descriptor. */
+int pair_handoff(struct pair *pair);
 void pair_close(struct pair *pair);
 
 void peer_flush(struct peer *p);
@@ -68,7 +73,5 @@ ssize_t peer_recv(struct peer *p, void *buf, size_t len);
 ssize_t peer_write(int fd, const void *buf, size_t len);
 /* ktls_recv() after poll(): its answer. */
 ssize_t peer_ktls_recv(struct ktls_conn *c, void *buf, size_t len);
-/* Through a hand-off in this process: what a server ends up with. */
-int peer_conn(struct ktls_conn **out, int fd, const struct ktls_info *info);
 
 #endif

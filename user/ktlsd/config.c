@@ -244,7 +244,7 @@ void config_free(struct services *services)
 
 	while ((sv = STAILQ_FIRST(services))) {
 		STAILQ_REMOVE_HEAD(services, next);
-		ktls_credentials_free(sv->credentials);
+		ktls_config_put(sv->config);
 		free(sv->certificate);
 		free(sv->key);
 		free(sv->handoff);

@@ -32,6 +32,7 @@ struct shake {
 	struct timer deadline;
 	struct service *service;
 	struct ktls_session *session;
+	struct ktls_conn *conn;		/* then it owns the socket */
 	uint64_t start_ms;
 	bool waiting;			/* for room in the hand-off socket */
 
@@ -50,7 +51,7 @@ struct service {
 
 	/* At work */
 	struct agent *agent;
-	struct ktls_credentials *credentials;
+	struct ktls_config *config;
 	bool listening;
 	bool warned;			/* that accept() fails */
 	struct timer backoff;
@@ -88,7 +89,7 @@ void shake_end(struct shake *sh, const char *reason);
 
 /* server.c: the hand-off socket */
 void server_open(struct service *sv);	/* ends the program on failure */
-int server_send(struct service *sv, int fd, const struct ktls_info *info);
+int server_send(struct service *sv, const struct ktls_conn *c);
 /* Calls shake_deliver() when there is room. */
 void server_wait(struct service *sv);
 void server_close(struct service *sv);

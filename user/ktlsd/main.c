@@ -47,12 +47,13 @@ static void guard_secrets(void)
 	unsetenv("SSLKEYLOGFILE");
 }
 
-static void load_credentials(struct service *sv)
+static void load_config(struct service *sv)
 {
+	const struct ktls_pair pair = { sv->certificate, sv->key, NULL };
+	const struct ktls_options o = { .pairs = &pair, .pairs_count = 1 };
 	struct ktls_error err;
 
-	if (ktls_credentials_load(&sv->credentials, sv->certificate, sv->key,
-				  &err))
+	if (ktls_config_load(&sv->config, &o, &err))
 		log_fatalx(EXIT_SYSTEM, "%s: %s", sv->name, err.text);
 }
 
@@ -126,7 +127,7 @@ int main(int argc, char **argv)
 	config_load(&agent.services, choice.file);
 	guard_secrets();
 	STAILQ_FOREACH(sv, &agent.services, next)
-		load_credentials(sv);
+		load_config(sv);
 	if (choice.test) {
 		printf("configuration %s is good\n", choice.file);
 	} else {

@@ -114,12 +114,12 @@ void server_open(struct service *sv)
 		  sv->name, sv->handoff);
 }
 
-int server_send(struct service *sv, int fd, const struct ktls_info *info)
+int server_send(struct service *sv, const struct ktls_conn *c)
 {
 	int ret = sv->server.fd < 0 ? attach(sv) : 0;
 
 	if (!ret)
-		ret = ktls_handoff_send(sv->server.fd, fd, info);
+		ret = ktls_handoff_send(sv->server.fd, c);
 	if (sv->server.fd >= 0 && (ret == -EPIPE || ret == -ECONNRESET))
 		lose(sv);
 	return ret;

@@ -46,7 +46,10 @@ void shake_end(struct shake *sh, const char *reason)
 	LIST_REMOVE(sh, all);
 	loop_del(&sv->agent->loop, &sh->watch);
 	ktls_session_free(sh->session);
-	close(sh->watch.fd);
+	if (sh->conn)
+		ktls_conn_close(sh->conn);
+	else
+		close(sh->watch.fd);
 	free(sh);
 	sv->live--;
 	listen_update(sv);
@@ -57,7 +60,7 @@ void shake_end(struct shake *sh, const char *reason)
 int shake_deliver(struct shake *sh)
 {
 	struct service *sv = sh->service;
-	int ret = server_send(sv, sh->watch.fd, ktls_session_info(sh->session));
+	int ret = server_send(sv, sh->conn);
 	char reason[128];
 
 	if (!ret) {
@@ -94,9 +97,9 @@ static void on_client(struct watch *w, uint32_t events)
 	/* From here on what happens on the socket is the server's business. */
 	loop_del(loop, w);
 	if (!ret)
-		ret = ktls_session_install(sh->session);
+		ret = ktls_session_install(sh->session, &sh->conn);
 	if (ret)
-		shake_end(sh, ktls_session_error(sh->session));
+		shake_end(sh, ktls_session_error(sh->session)->text);
 	else
 		shake_deliver(sh);
 }
@@ -134,7 +137,7 @@ void shake_start(struct service *sv, int fd)
 	sh->deadline.fire = on_deadline;
 	sh->service = sv;
 	sh->start_ms = now_ms();
-	ret = ktls_session_new(&sh->session, sv->credentials, fd);
+	ret = ktls_session_new(&sh->session, sv->config, fd, NULL);
 	if (ret)
 		goto free_shake;
 	ret = loop_add(&sv->agent->loop, &sh->watch, EPOLLIN);

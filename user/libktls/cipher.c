@@ -7,8 +7,9 @@
 #define SPAN(type, field) \
 	{ offsetof(struct type, field), sizeof(((struct type *)0)->field) }
 
-#define CIPHER(text, gnutls_id, kernel_id, type) {			\
+#define CIPHER(text, hash_id, gnutls_id, kernel_id, type) {		\
 	.gnutls = GNUTLS_CIPHER_##gnutls_id,				\
+	.hash = GNUTLS_MAC_##hash_id,					\
 	.kernel = TLS_CIPHER_##kernel_id,				\
 	.name = text,							\
 	.size = sizeof(struct type),					\
@@ -19,17 +20,18 @@
 }
 
 const struct cipher ciphers[] = {
-	CIPHER("AES-128-GCM", AES_128_GCM, AES_GCM_128,
+	CIPHER("AES-128-GCM", SHA256, AES_128_GCM, AES_GCM_128,
 	       tls12_crypto_info_aes_gcm_128),
-	CIPHER("AES-256-GCM", AES_256_GCM, AES_GCM_256,
+	CIPHER("AES-256-GCM", SHA384, AES_256_GCM, AES_GCM_256,
 	       tls12_crypto_info_aes_gcm_256),
-	CIPHER("AES-128-CCM", AES_128_CCM, AES_CCM_128,
+	CIPHER("AES-128-CCM", SHA256, AES_128_CCM, AES_CCM_128,
 	       tls12_crypto_info_aes_ccm_128),
-	CIPHER("CHACHA20-POLY1305", CHACHA20_POLY1305, CHACHA20_POLY1305,
+	CIPHER("CHACHA20-POLY1305", SHA256, CHACHA20_POLY1305,
+	       CHACHA20_POLY1305,
 	       tls12_crypto_info_chacha20_poly1305),
 };
 
-const size_t ciphers_count = sizeof(ciphers) / sizeof(ciphers[0]);
+const size_t ciphers_count = ARRAY_SIZE(ciphers);
 
 /* setsockopt() wants the exact size: fields must fill their structure. */
 #define FILLED(kernel_id, type)						\
@@ -81,7 +83,7 @@ const char *ktls_cipher_name(uint16_t id)
 
 const char *ktls_version_name(uint16_t version)
 {
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
 		if (versions[i].kernel == version)
 			return versions[i].name;
 	return "unknown version";

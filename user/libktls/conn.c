@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * Plaintext in and out of a kernel TLS socket. The kernel hands application
- * data to a plain recv(), and answers EIO when the next record is of another
- * kind; the record then waits for a recvmsg() that can take its type.
- */
-#include <errno.h>
+/* A connection: its socket, its facts, and what a key update needs. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-enum { RECORD_ALERT = 21 };			/* RFC 8446 section 5.1 */
-enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };	/* RFC 8446 section 6 */
-enum { CLOSE_NOTIFY = 0, USER_CANCELED = 90 };
+struct ktls_conn *connection_new(struct ktls_session *s)
+{
+	struct ktls_conn *c = calloc(1, sizeof(*c));
 
-/* Warnings in a row that we bear before we call it abuse. */
-#define WARNINGS_MAX 4
-
-/* Room for the type of one record. */
-union control {
-	char bytes[CMSG_SPACE(sizeof(unsigned char))];
-	struct cmsghdr align;
-};
+	if (!c)
+		return NULL;
+	c->fd = s->fd;
+	c->in = 1;
+	c->alert = -1;
+	c->info = s->info;
+	c->identity = s->identity;
+	s->identity = NULL;
+	if (s->info.tx_mode == KTLS_MODE_USER) {
+		user_adopt(c, s->tls);
+		s->tls = NULL;
+		session_unhurry(s);
+	} else {
+		c->secrets = s->secrets;
+	}
+	return c;
+}
 
 int ktls_conn_fd(const struct ktls_conn *c)
 {
@@ -34,113 +38,29 @@ const struct ktls_info *ktls_conn_info(const struct ktls_conn *c)
 	return &c->info;
 }
 
-/* The type of the record that @m received, or -1. */
-static int record_type(struct msghdr *m)
+const struct ktls_identity *ktls_conn_identity(const struct ktls_conn *c)
 {
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(m);
-
-	if (!cmsg || cmsg->cmsg_level != SOL_TLS ||
-	    cmsg->cmsg_type != TLS_GET_RECORD_TYPE)
-		return -1;
-	return *CMSG_DATA(cmsg);
+	return c->identity;
 }
 
-/*
- * TLS 1.2 knows warnings, which end nothing; in TLS 1.3 every alert ends the
- * connection but user_canceled, which announces a close_notify.
- */
-static int judge_alert(uint16_t version, const unsigned char alert[2])
+enum ktls_reason ktls_conn_reason(const struct ktls_conn *c)
 {
-	if (alert[1] == CLOSE_NOTIFY)
-		return 0;
-	if (version == TLS_1_3_VERSION)
-		return alert[1] == USER_CANCELED ? -EAGAIN : -ECONNRESET;
-	return alert[0] == ALERT_WARNING ? -EAGAIN : -ECONNRESET;
+	return c->reason;
 }
 
-/* Takes the record that made recv() say EIO. -EAGAIN: read on. */
-static int take_control(const struct ktls_conn *c)
+int ktls_conn_alert(const struct ktls_conn *c)
 {
-	union control control;
-	unsigned char alert[2 + 1];	/* one more, to see a long one */
-	struct iovec iov = { alert, sizeof(alert) };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT);
-
-	if (n < 0)
-		return errno == EIO ? -EPROTO : -errno;
-	if (n != 2 || record_type(&m) != RECORD_ALERT)
-		return -EPROTO;
-	return judge_alert(c->info.version, alert);
-}
-
-/* An end is an end: later calls give the same answer. */
-static int end(struct ktls_conn *c, int answer)
-{
-	c->in = answer;
-	return answer;
-}
-
-ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len)
-{
-	if (c->in != 1)
-		return c->in;
-	if (!len)
-		return -EINVAL;		/* 0 would read as close_notify */
-	for (int warnings = 0; warnings < WARNINGS_MAX; warnings++) {
-		ssize_t n = recv(c->fd, buf, len, 0);
-		int ret;
-
-		if (n > 0)
-			return n;
-		if (n == 0)
-			return end(c, -ECONNABORTED);
-		if (errno == EAGAIN || errno == EINTR)
-			return -errno;
-		if (errno != EIO)
-			return end(c, -errno);
-		ret = take_control(c);
-		if (ret != -EAGAIN)
-			return end(c, ret);
-	}
-	return end(c, -EPROTO);
-}
-
-int ktls_shutdown(struct ktls_conn *c)
-{
-	unsigned char alert[2] = { ALERT_WARNING, CLOSE_NOTIFY };
-	union control control = { .bytes = "" };
-	struct iovec iov = { alert, sizeof(alert) };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&m);
-
-	if (c->out_closed)
-		return 0;
-	cmsg->cmsg_level = SOL_TLS;
-	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(unsigned char));
-	*CMSG_DATA(cmsg) = RECORD_ALERT;
-	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	c->out_closed = true;
-	return 0;
+	return c->alert;
 }
 
 void ktls_conn_close(struct ktls_conn *c)
 {
 	if (!c)
 		return;
+	if (c->tls)
+		gnutls_deinit(c->tls);
 	close(c->fd);
+	free(c->identity);
 	explicit_bzero(c, sizeof(*c));
 	free(c);
 }

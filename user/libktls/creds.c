@@ -2,7 +2,6 @@
 /* Certificate and key: read once, checked here, then shared and read-only. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,29 +12,6 @@
 
 /* A long chain is some 20 KB: whatever is larger is another kind of file. */
 #define FILE_MAX 262144
-
-/*
- * Only suites that the kernel can carry on with: AEAD ciphers, and for the
- * handshake the groups and signatures of our day. X25519 first: it is the
- * cheapest.
- */
-static const char priority[] =
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:"
-	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"
-	"+AES-128-CCM:-MAC-ALL:+AEAD:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"
-	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:%SERVER_PRECEDENCE:"
-	"-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1";
-
-static int __attribute__((format(printf, 3, 4)))
-fail(struct ktls_error *err, int ret, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return ret;
-}
 
 /* The caller calls drop() on @out whatever the outcome. */
 static int read_file(gnutls_datum_t *out, const char *path)
@@ -70,139 +46,143 @@ static void drop(gnutls_datum_t *file)
 	free(file->data);
 }
 
-struct pair {
-	gnutls_x509_crt_t *chain;
-	unsigned int length;
-	gnutls_x509_privkey_t key;
-};
-
-static int parse_chain(struct pair *p, const gnutls_datum_t *pem,
-		       const char *path, struct ktls_error *err)
+/* Reads @path whole; @what names its kind in the error. */
+static int slurp(gnutls_datum_t *out, const char *what, const char *path,
+		 struct ktls_error *err)
 {
-	int ret = gnutls_x509_crt_list_import2(&p->chain, &p->length, pem,
-					       GNUTLS_X509_FMT_PEM,
-					       GNUTLS_X509_CRT_LIST_SORT);
-
-	if (ret >= 0)
-		return 0;
-	return fail(err, -EINVAL,
-		    "certificate %s: no usable PEM certificate chain in it (%s)",
-		    path, gnutls_strerror(ret));
-}
-
-static int parse_key(struct pair *p, const gnutls_datum_t *pem,
-		     const char *path, struct ktls_error *err)
-{
-	int ret = gnutls_x509_privkey_init(&p->key);
+	int ret = read_file(out, path);
 
 	if (!ret)
-		ret = gnutls_x509_privkey_import2(p->key, pem,
-						  GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (!ret)
 		return 0;
-	if (ret == GNUTLS_E_DECRYPTION_FAILED)
-		return fail(err, -EINVAL,
-			    "key %s: it is encrypted; decrypt it once with openssl pkey",
-			    path);
-	return fail(err, -EINVAL, "key %s: no usable PEM private key in it (%s)",
-		    path, gnutls_strerror(ret));
+	return error_set(err, ret, KTLS_INTERNAL, "%s %s: %s%s", what, path,
+			 strerror(-ret), ret == -EACCES ?
+			 "; this user must be able to read it" : "");
 }
 
-static int load_pair(struct pair *p, const char *cert, const char *key,
-		     struct ktls_error *err)
+static int load_chain(struct certificate *c, const char *path,
+		      struct ktls_error *err)
 {
-	gnutls_datum_t file = {};
-	int ret;
+	gnutls_datum_t pem = {};
+	int ret = slurp(&pem, "certificate", path, err);
 
-	ret = read_file(&file, cert);
 	if (ret)
-		fail(err, ret, "certificate %s: %s", cert, strerror(-ret));
+		goto drop_pem;
+	ret = gnutls_x509_crt_list_import2(&c->chain, &c->length, &pem,
+					   GNUTLS_X509_FMT_PEM,
+					   GNUTLS_X509_CRT_LIST_SORT);
+	if (ret < 0)
+		ret = error_set(err, -EINVAL, KTLS_INTERNAL,
+				"certificate %s: no usable PEM certificate chain in it (%s)",
+				path, gnutls_strerror(ret));
 	else
-		ret = parse_chain(p, &file, cert, err);
-	drop(&file);
-	if (ret)
-		return ret;
-
-	file = (gnutls_datum_t){};
-	ret = read_file(&file, key);
-	if (ret)
-		fail(err, ret, "key %s: %s%s", key, strerror(-ret),
-		     ret == -EACCES ? "; this user must be able to read it" : "");
-	else
-		ret = parse_key(p, &file, key, err);
-	drop(&file);
+		ret = 0;
+drop_pem:
+	drop(&pem);
 	return ret;
 }
 
-static void free_pair(struct pair *p)
+static int parse_key(struct certificate *c, const gnutls_datum_t *pem,
+		     const char *path, struct ktls_error *err)
 {
-	for (unsigned int i = 0; i < p->length; i++)
-		gnutls_x509_crt_deinit(p->chain[i]);
-	gnutls_free(p->chain);
-	if (p->key)
-		gnutls_x509_privkey_deinit(p->key);	/* wipes it */
-}
-
-static int fill(struct ktls_credentials *c, const struct pair *p,
-		const char *cert, const char *key, struct ktls_error *err)
-{
-	int ret = gnutls_priority_init2(&c->priority, priority, NULL, 0);
+	gnutls_x509_privkey_t key;
+	int ret = gnutls_x509_privkey_init(&key);
 
 	if (ret)
-		return fail(err, -EINVAL, "this GnuTLS lacks our ciphers (%s)",
-			    gnutls_strerror(ret));
-	ret = gnutls_certificate_allocate_credentials(&c->x509);
+		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
+	ret = gnutls_x509_privkey_import2(key, pem, GNUTLS_X509_FMT_PEM, NULL,
+					  0);
 	if (!ret)
-		ret = gnutls_certificate_set_x509_key(c->x509, p->chain,
-						      p->length, p->key);
-	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		return fail(err, -EINVAL,
-			    "key %s does not belong to certificate %s; name the key it was issued for",
-			    key, cert);
-	if (ret)
-		return fail(err, -EINVAL, "certificate %s and key %s: %s",
-			    cert, key, gnutls_strerror(ret));
-	return 0;
+		ret = gnutls_privkey_init(&c->key);
+	if (!ret)
+		ret = gnutls_privkey_import_x509(c->key, key,
+						 GNUTLS_PRIVKEY_IMPORT_COPY);
+	gnutls_x509_privkey_deinit(key);		/* wipes it */
+	if (!ret)
+		return 0;
+	if (ret == GNUTLS_E_DECRYPTION_FAILED)
+		return error_set(err, -EINVAL, KTLS_INTERNAL,
+				 "key %s: it is encrypted; decrypt it once with openssl pkey",
+				 path);
+	return error_set(err, -EINVAL, KTLS_INTERNAL,
+			 "key %s: no usable PEM private key in it (%s)", path,
+			 gnutls_strerror(ret));
 }
 
-int ktls_credentials_load(struct ktls_credentials **out, const char *cert,
-			  const char *key, struct ktls_error *err)
+static int load_key(struct certificate *c, const char *path,
+		    struct ktls_error *err)
 {
-	struct ktls_credentials *c;
-	struct pair pair = {};
+	gnutls_datum_t pem = {};
+	int ret = slurp(&pem, "key", path, err);
+
+	if (!ret)
+		ret = parse_key(c, &pem, path, err);
+	drop(&pem);
+	return ret;
+}
+
+static bool belongs(const struct certificate *c)
+{
+	unsigned char one[64], other[64];
+	size_t one_len = sizeof(one), other_len = sizeof(other);
+	gnutls_pubkey_t public;
 	int ret;
 
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return fail(err, -ENOMEM, "certificate %s: out of memory", cert);
-	ret = load_pair(&pair, cert, key, err);
+	if (gnutls_pubkey_init(&public))
+		return false;
+	ret = gnutls_pubkey_import_privkey(public, c->key, 0, 0);
 	if (!ret)
-		ret = fill(c, &pair, cert, key, err);
-	free_pair(&pair);
-	if (ret) {
-		ktls_credentials_free(c);
-		return ret;
-	}
-	*out = c;
+		ret = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256,
+					       one, &one_len);
+	gnutls_pubkey_deinit(public);
+	if (!ret)
+		ret = gnutls_x509_crt_get_key_id(c->chain[0],
+						 GNUTLS_KEYID_USE_SHA256,
+						 other, &other_len);
+	return !ret && one_len == other_len && !memcmp(one, other, one_len);
+}
+
+static int make_pcerts(struct certificate *c)
+{
+	c->pcerts = calloc(c->length, sizeof(*c->pcerts));
+	if (!c->pcerts)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < c->length; i++)
+		if (gnutls_pcert_import_x509(&c->pcerts[i], c->chain[i], 0))
+			return -ENOMEM;
 	return 0;
 }
 
-int credentials_use(const struct ktls_credentials *c, gnutls_session_t tls)
+int certificate_load(struct certificate *c, const struct ktls_pair *pair,
+		     struct ktls_error *err)
 {
-	int ret = gnutls_priority_set(tls, c->priority);
+	int ret = load_chain(c, pair->certificate, err);
 
+	if (!ret)
+		ret = load_key(c, pair->key, err);
 	if (ret)
 		return ret;
-	return gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, c->x509);
+	if (!belongs(c))
+		return error_set(err, -EINVAL, KTLS_INTERNAL,
+				 "key %s does not belong to certificate %s; name the key it was issued for",
+				 pair->key, pair->certificate);
+	c->algorithm = gnutls_privkey_get_pk_algorithm(c->key, NULL);
+	if (pair->staple)
+		c->staple_path = strdup(pair->staple);
+	if (make_pcerts(c) || (pair->staple && !c->staple_path))
+		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
+	return 0;
 }
 
-void ktls_credentials_free(struct ktls_credentials *c)
+void certificate_free(struct certificate *c)
 {
-	if (!c)
-		return;
-	if (c->x509)
-		gnutls_certificate_free_credentials(c->x509);
-	if (c->priority)
-		gnutls_priority_deinit(c->priority);
-	free(c);
+	for (unsigned int i = 0; i < c->length; i++) {
+		gnutls_x509_crt_deinit(c->chain[i]);
+		if (c->pcerts)
+			gnutls_pcert_deinit(&c->pcerts[i]);
+	}
+	gnutls_free(c->chain);
+	free(c->pcerts);
+	free(c->staple_path);
+	if (c->key)
+		gnutls_privkey_deinit(c->key);
 }

@@ -12,7 +12,7 @@
 #include "internal.h"
 
 #define MAGIC	0x6b746c73u		/* "ktls" */
-#define VERSION	1
+#define VERSION	2
 
 /* Room for more than one, so that the surplus is seen and closed. */
 #define FDS_MAX	8
@@ -23,6 +23,7 @@ struct message {
 	uint16_t version;
 	uint16_t size;			/* of all of this */
 	struct ktls_info info;
+	struct secrets secrets;
 };
 
 union control {
@@ -35,13 +36,14 @@ struct parcel {
 	size_t count;
 };
 
-int ktls_handoff_send(int sock, int fd, const struct ktls_info *info)
+int ktls_handoff_send(int sock, const struct ktls_conn *c)
 {
 	struct message msg = {
 		.magic = MAGIC,
 		.version = VERSION,
 		.size = sizeof(msg),
-		.info = *info,
+		.info = c->info,
+		.secrets = c->secrets,
 	};
 	union control control = { .bytes = "" };
 	struct iovec iov = { &msg, sizeof(msg) };
@@ -49,17 +51,21 @@ int ktls_handoff_send(int sock, int fd, const struct ktls_info *info)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = CMSG_SPACE(sizeof(fd)),
+		.msg_controllen = CMSG_SPACE(sizeof(c->fd)),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&m);
+	int ret = 0;
 
+	if (c->tls)
+		return -EOPNOTSUPP;
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	cmsg->cmsg_len = CMSG_LEN(sizeof(c->fd));
+	memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(c->fd));
 	if (sendmsg(sock, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	return 0;
+		ret = -errno;
+	explicit_bzero(&msg, sizeof(msg));
+	return ret;
 }
 
 /* Collects every descriptor that came, whatever the message looks like. */
@@ -93,6 +99,7 @@ static bool is_ours(const struct message *msg, size_t len)
 	       msg->version == VERSION && msg->size == sizeof(*msg) &&
 	       is_terminated(i->sni, sizeof(i->sni)) &&
 	       is_terminated(i->alpn, sizeof(i->alpn)) &&
+	       msg->secrets.size <= SECRET_MAX &&
 	       cipher_by_kernel(i->cipher) &&
 	       (i->version == TLS_1_2_VERSION ||
 		i->version == TLS_1_3_VERSION);
@@ -131,7 +138,9 @@ static int make_conn(struct ktls_conn **out, int fd, const struct message *msg)
 		return -ENOMEM;
 	c->fd = fd;
 	c->in = 1;
+	c->alert = -1;
 	c->info = msg->info;
+	c->secrets = msg->secrets;
 	*out = c;
 	return 0;
 }
@@ -163,6 +172,7 @@ int ktls_handoff_recv(int sock, struct ktls_conn **out)
 	if (p.count == 1 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    is_ours(&msg, n))
 		ret = make_conn(out, p.fds[0], &msg);
+	explicit_bzero(&msg, sizeof(msg));
 	for (size_t i = 0; ret && i < p.count; i++)
 		close(p.fds[i]);
 	return ret;

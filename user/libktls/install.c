@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The keys leave GnuTLS for the kernel, and nothing of them stays here. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -85,12 +86,12 @@ static int install_one(struct ktls_session *s, const struct direction *d)
 				      &st.key, st.seq);
 	ret = ret ? -EPROTO : fill_crypto(&crypto, &s->info, c, &st);
 	if (ret) {
-		session_fail(s, ret, "GnuTLS gave no usable key for %s",
-			     d->name);
+		session_fail(s, ret, KTLS_INTERNAL,
+			     "GnuTLS gave no usable key for %s", d->name);
 		goto wipe;
 	}
 	if (setsockopt(s->fd, SOL_TLS, d->option, &crypto, c->size))
-		ret = session_fail(s, -errno,
+		ret = session_fail(s, -errno, KTLS_KERNEL_REFUSED,
 				   "the kernel refused the key for %s (%s, %s): %s",
 				   d->name, ktls_version_name(s->info.version),
 				   c->name, strerror(errno));
@@ -103,33 +104,67 @@ wipe:
 static int check_quiet(struct ktls_session *s)
 {
 	if (!s->tls || !s->done)
-		return session_fail(s, -EINVAL, "the handshake is not complete");
+		return session_fail(s, -EINVAL, KTLS_INTERNAL,
+				    "the handshake is not complete");
 	if (gnutls_record_check_pending(s->tls) ||
 	    gnutls_record_check_corked(s->tls))
-		return session_fail(s, -EPROTO, "GnuTLS still holds data");
+		return session_fail(s, -EPROTO, KTLS_INTERNAL,
+				    "GnuTLS still holds data");
 	if (gnutls_transport_is_ktls_enabled(s->tls))
-		return session_fail(s, -EEXIST,
+		return session_fail(s, -EEXIST, KTLS_INTERNAL,
 				    "GnuTLS installed keys by itself; set ktls = false in its configuration");
 	return 0;
 }
 
+/* With RX in the kernel and TX not there is no way back: -EIO, say. */
 static int install_both(struct ktls_session *s)
 {
+	int ret;
+
+	ret = install_one(s, &directions[0]);
+	if (ret)
+		return ret;
+	s->info.rx_mode = KTLS_MODE_SW;
+	ret = install_one(s, &directions[1]);
+	if (!ret)
+		ret = limit_install(s);
+	s->info.tx_mode = ret ? KTLS_MODE_USER : KTLS_MODE_SW;
+	return ret;
+}
+
+/* Into the kernel, or else, where that is the policy, stay with GnuTLS. */
+static int place_keys(struct ktls_session *s)
+{
+	int ret;
+
+	if (!s->ulp)
+		return 0;
+	ret = install_both(s);
+	if (ret && s->info.rx_mode == KTLS_MODE_USER &&
+	    s->config->o.offload == KTLS_OFFLOAD_PREFER)
+		return 0;
+	return ret;
+}
+
+int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
+{
+	struct ktls_conn *c;
 	int ret = check_quiet(s);
 
-	for (size_t i = 0; !ret && i < 2; i++)
-		ret = install_one(s, &directions[i]);
+	if (!ret)
+		ret = place_keys(s);
 	/* TX is not set, so what GnuTLS writes passes as it is. */
 	if (ret && s->tls)
 		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_INTERNAL_ERROR);
-	return ret ? ret : limit_install(s);
-}
-
-int ktls_session_install(struct ktls_session *s)
-{
-	int ret = install_both(s);
-
+	if (!ret) {
+		c = connection_new(s);
+		if (c)
+			*out = c;
+		else
+			ret = session_fail(s, -ENOMEM, KTLS_INTERNAL,
+					   "out of memory");
+	}
 	session_forget(s);
 	return ret;
 }

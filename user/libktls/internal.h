@@ -3,9 +3,11 @@
 #ifndef LIBKTLS_INTERNAL_H
 #define LIBKTLS_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/tls.h>
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
 #include "ktls.h"
@@ -14,8 +16,20 @@
 #define TLS_TX_MAX_PAYLOAD_LEN 5
 #endif
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 /* RFC 8446 section 5.1: the most plaintext that one record may carry. */
 #define RECORD_MAX 16384
+
+/* SHA-384, the longest that our cipher suites use. */
+#define SECRET_MAX 48
+
+enum {					/* RFC 8446 section 5.1 */
+	RECORD_CHANGE_CIPHER_SPEC = 20,
+	RECORD_ALERT = 21,
+	RECORD_HANDSHAKE = 22,
+	RECORD_DATA = 23,
+};
 
 /* One of the kernel's tls12_crypto_info_*; all begin with @info. */
 union crypto {
@@ -34,25 +48,60 @@ struct span {
 
 struct cipher {
 	gnutls_cipher_algorithm_t gnutls;
+	gnutls_mac_algorithm_t hash;	/* of its TLS 1.3 suite */
 	uint16_t kernel;		/* TLS_CIPHER_* */
 	const char *name;
 	size_t size;			/* of the structure */
 	struct span key, iv, salt, seq;
 };
 
-struct ktls_credentials {
+/* --- configuration --- */
+
+/* One certificate of ours with its key, and what it proves of itself. */
+struct certificate {
+	gnutls_x509_crt_t *chain;
+	gnutls_pcert_st *pcerts;	/* the same, as GnuTLS wants to send it */
+	unsigned int length;
+	gnutls_privkey_t key;
+	gnutls_pk_algorithm_t algorithm;
+	char *staple_path;		/* NULL: none */
+};
+
+struct ktls_config {
+	atomic_uint users;
+	struct ktls_options o;		/* without what points elsewhere */
 	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority;
+	struct certificate *certificates;	/* creds.c */
+	size_t certificates_count;
+};
+
+/* --- one handshake --- */
+
+/* Traffic secrets of TLS 1.3: what the next keys are made of. */
+struct secrets {
+	unsigned char rx[SECRET_MAX], tx[SECRET_MAX];
+	size_t size;			/* 0: TLS 1.2, there are none */
 };
 
 struct ktls_session {
 	int fd;				/* the caller's */
 	int nodelay;			/* TCP_NODELAY as we found it */
+	bool ulp;			/* the kernel will take keys */
 	bool done;			/* the handshake is complete */
 	size_t received;		/* bytes, in the handshake */
+	struct ktls_config *config;
 	gnutls_session_t tls;		/* NULL once the keys have left */
-	unsigned int record_size_limit;	/* the client's, or 0 */
+	unsigned int record_size_limit;	/* the peer's, or 0 */
 	unsigned int max_fragment;
+	struct secrets secrets;
+	char *name;			/* a client's: whom it talks to */
+	struct ktls_identity *identity;
+	ktls_trace_fn *trace;
+	void *trace_ctx;
+	uint64_t start_ns;
+	void (*keylog)(void *ctx, const char *line);
+	void *keylog_ctx;
 	struct ktls_info info;
 	struct ktls_error error;
 };
@@ -61,6 +110,11 @@ struct ktls_conn {
 	int fd;				/* ours */
 	int in;				/* 1: open, else ktls_recv()'s answer */
 	bool out_closed;		/* our close_notify has left */
+	gnutls_session_t tls;		/* does the records, in KTLS_MODE_USER */
+	struct secrets secrets;
+	enum ktls_reason reason;
+	int alert;
+	struct ktls_identity *identity;
 	struct ktls_info info;
 };
 
@@ -71,19 +125,42 @@ extern const size_t ciphers_count;
 const struct cipher *cipher_by_gnutls(gnutls_cipher_algorithm_t id);
 const struct cipher *cipher_by_kernel(uint16_t id);
 
-/* handshake.c */
-void session_forget(struct ktls_session *s);
-
-/* reason.c: both return an error number, so that callers can return it on */
-int session_fail(struct ktls_session *s, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* reason.c: all return an error number, so that callers can return it on */
+int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
+	      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int session_fail(struct ktls_session *s, int ret, enum ktls_reason reason,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int session_give_up(struct ktls_session *s, int gnutls_error);
 
-/* limit.c */
-void limit_watch(struct ktls_session *s);
+/* config.c */
+int config_use(struct ktls_config *c, gnutls_session_t tls);
+
+/* creds.c: 0 or -errno with @err */
+int certificate_load(struct certificate *out, const struct ktls_pair *pair,
+		     struct ktls_error *err);
+void certificate_free(struct certificate *c);
+
+/* handshake.c */
+void session_forget(struct ktls_session *s);
+void session_unhurry(struct ktls_session *s);
+
+/* conn.c: takes the socket, the secrets and the identity of @s */
+struct ktls_conn *connection_new(struct ktls_session *s);
+
+/* hook.c: looks at each handshake message as it passes */
+void hook_install(struct ktls_session *s);
+
+/* limit.c: how long a record may the peer be sent? */
+int limit_check(struct ktls_session *s, const gnutls_datum_t *client_hello);
 int limit_install(struct ktls_session *s);
 
-/* creds.c */
-int credentials_use(const struct ktls_credentials *c, gnutls_session_t tls);
+/* secret.c */
+void secrets_watch(struct ktls_session *s);
+
+/* user.c: the records of KTLS_MODE_USER, by GnuTLS. Answers as ktls_recv() */
+void user_adopt(struct ktls_conn *c, gnutls_session_t tls);
+ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len);
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags);
+int user_shutdown(struct ktls_conn *c);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How long a record may the client be sent? GnuTLS knows what the client
- * said in record_size_limit (RFC 8449) or max_fragment_length (RFC 6066
- * section 4), but has no way to ask it, and the kernel sends 16 KB records
- * unless it is told. So the ClientHello is read here too.
+ * How long a record may the peer be sent? GnuTLS knows what the client said
+ * in record_size_limit (RFC 8449) or max_fragment_length (RFC 6066 section 4),
+ * but has no way to ask it, and the kernel sends 16 KB records unless it is
+ * told. So the ClientHello is read here too.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -39,45 +39,32 @@ static unsigned int payload_limit(const struct ktls_session *s)
 	return limit < RECORD_MAX ? limit : RECORD_MAX;
 }
 
-static bool kernel_can_limit(int fd)
+/* GnuTLS can, where it carries on; a preference is not worth a connection. */
+static bool kernel_can_limit(const struct ktls_session *s)
 {
 	uint16_t now;
 	socklen_t len = sizeof(now);
 
-	return !getsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &now, &len);
+	return !s->ulp || !getsockopt(s->fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN,
+				      &now, &len);
 }
 
-/* Refused here, before our answer, the client is told why by an alert. */
-static int on_client_hello(gnutls_session_t tls, unsigned int type,
-			   unsigned int when, unsigned int incoming,
-			   const gnutls_datum_t *msg)
+/* Refused here, before our answer, the peer is told why by an alert. */
+int limit_check(struct ktls_session *s, const gnutls_datum_t *client_hello)
 {
-	struct ktls_session *s = gnutls_session_get_ptr(tls);
 	int ret;
 
-	(void)type;
-	(void)when;
-	if (!incoming)
-		return 0;
 	s->record_size_limit = s->max_fragment = 0;	/* a second Hello */
-	ret = gnutls_ext_raw_parse(s, on_extension, msg,
+	ret = gnutls_ext_raw_parse(s, on_extension, client_hello,
 				   GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
 	if (ret < 0)
 		return ret;
-	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s->fd))
+	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s))
 		return 0;
-	session_fail(s, -EOPNOTSUPP,
-		     "the client limits records to %u bytes, which this kernel cannot obey",
+	session_fail(s, -EOPNOTSUPP, KTLS_RECORD_LIMIT,
+		     "the peer limits records to %u bytes, which this kernel cannot obey",
 		     payload_limit(s));
 	return GNUTLS_E_UNWANTED_ALGORITHM;	/* alert: handshake_failure */
-}
-
-void limit_watch(struct ktls_session *s)
-{
-	gnutls_session_set_ptr(s->tls, s);
-	gnutls_handshake_set_hook_function(s->tls,
-					   GNUTLS_HANDSHAKE_CLIENT_HELLO,
-					   GNUTLS_HOOK_PRE, on_client_hello);
 }
 
 int limit_install(struct ktls_session *s)
@@ -89,7 +76,7 @@ int limit_install(struct ktls_session *s)
 	if (!setsockopt(s->fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &limit,
 			sizeof(limit)))
 		return 0;
-	return session_fail(s, -errno,
-			    "the kernel does not take the client's limit of %u bytes a record",
+	return session_fail(s, -errno, KTLS_RECORD_LIMIT,
+			    "the kernel does not take the peer's limit of %u bytes a record",
 			    limit);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Why it failed: a sentence for us, an alert for the client. */
+/* Why it failed: a name that stays, a sentence for us, an alert for the peer. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,80 +10,196 @@
 /* What we throw away so that close() sends no RST that overtakes the alert. */
 #define DRAIN_MAX 65536
 
-/* Failures that GnuTLS words for programmers; the rest it words well. */
 static const struct reason {
-	int gnutls;
-	int ret;
-	bool alert;		/* the client is there, and is due one */
+	const char *name;
+	enum ktls_class class;
 	const char *text;
-} reasons[] = {
-	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, false,
-	  "the client hung up during the handshake" },
-	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, false,
-	  "the connection was lost during the handshake" },
-	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, false,
-	  "the connection was lost during the handshake" },
-	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, -EPROTONOSUPPORT, true,
-	  "the client offers neither TLS 1.2 nor TLS 1.3, or is no TLS client" },
-	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, true,
-	  "what the client sent is not TLS" },
-	{ GNUTLS_E_UNEXPECTED_PACKET, -EPROTO, true,
-	  "what the client sent is not a TLS handshake" },
-	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, true,
-	  "the client sent a record that is too long, or is no TLS client" },
-	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, -EPROTO, true,
-	  "the client's handshake is too long" },
-	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, true,
-	  "no cipher suite in common with the client" },
-	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, true,
-	  "no key exchange group in common with the client" },
-	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, true,
-	  "a record from the client failed authentication" },
+} reasons[KTLS_REASONS] = {
+#define REASON(id, name, class, text) \
+	[KTLS_##id] = { name, KTLS_CLASS_##class, text }
+	REASON(OK, "ok", NONE, "no failure"),
+	REASON(HANGUP, "hangup", NETWORK,
+	       "the peer hung up during the handshake"),
+	REASON(LOST, "lost", NETWORK, "the connection was lost"),
+	REASON(TIMEOUT, "timeout", NETWORK, "it took too long"),
+	REASON(NOT_TLS, "not_tls", PROTOCOL,
+	       "what the peer sent is not a TLS handshake"),
+	REASON(NO_VERSION, "no_version", PROTOCOL,
+	       "the peer offers neither TLS 1.2 nor TLS 1.3, or is no TLS peer"),
+	REASON(NO_CIPHER, "no_cipher", PROTOCOL,
+	       "no cipher suite in common with the peer"),
+	REASON(NO_GROUP, "no_group", PROTOCOL,
+	       "no key exchange group in common with the peer"),
+	REASON(NO_SIGNATURE, "no_signature", PROTOCOL,
+	       "the peer knows no signature of a kind that our certificates make"),
+	REASON(NO_ALPN, "no_alpn", PROTOCOL,
+	       "no application protocol (ALPN) in common with the peer"),
+	REASON(UNKNOWN_NAME, "unknown_name", PROTOCOL,
+	       "no certificate for the name that the peer asks for"),
+	REASON(RECORD_LIMIT, "record_limit", PROTOCOL,
+	       "the peer limits the length of records, which this kernel cannot obey"),
+	REASON(MALFORMED, "malformed", PROTOCOL,
+	       "a message from the peer is malformed"),
+	REASON(UNEXPECTED, "unexpected", PROTOCOL,
+	       "a message from the peer has no place here"),
+	REASON(TOO_LONG, "too_long", PROTOCOL,
+	       "a message or record from the peer is too long"),
+	REASON(BAD_RECORD, "bad_record", PROTOCOL,
+	       "a record from the peer failed authentication"),
+	REASON(BAD_FINISHED, "bad_finished", PROTOCOL,
+	       "the handshake has been tampered with: a signature or Finished is wrong"),
+	REASON(TOO_MANY, "too_many", PROTOCOL,
+	       "the peer sent too many warnings, key updates or empty records"),
+	REASON(ALERT, "alert", PROTOCOL, "the peer gave up, and sent an alert"),
+	REASON(TRUNCATED, "truncated", NETWORK,
+	       "the connection ended without close_notify: data may be missing"),
+	REASON(NO_CERTIFICATE, "no_certificate", VERIFICATION,
+	       "the peer sent no certificate, and has to"),
+	REASON(UNKNOWN_CA, "unknown_ca", VERIFICATION,
+	       "the issuer of the peer's certificate is not trusted"),
+	REASON(SELF_SIGNED, "self_signed", VERIFICATION,
+	       "the peer's certificate is signed by itself, and not trusted"),
+	REASON(EXPIRED, "expired", VERIFICATION,
+	       "the peer's certificate has expired"),
+	REASON(NOT_YET_VALID, "not_yet_valid", VERIFICATION,
+	       "the peer's certificate is not valid yet"),
+	REASON(WRONG_NAME, "wrong_name", VERIFICATION,
+	       "the peer's certificate is for another name"),
+	REASON(WRONG_PURPOSE, "wrong_purpose", VERIFICATION,
+	       "the peer's certificate is for another purpose"),
+	REASON(REVOKED, "revoked", VERIFICATION,
+	       "the peer's certificate is revoked"),
+	REASON(BAD_STAPLE, "bad_staple", VERIFICATION,
+	       "the OCSP response with the peer's certificate is not good"),
+	REASON(WEAK, "weak", VERIFICATION,
+	       "a key or hash in the peer's certificates is too weak"),
+	REASON(WRONG_PIN, "wrong_pin", VERIFICATION,
+	       "the peer's key is none of those that are pinned"),
+	REASON(BAD_CERTIFICATE, "bad_certificate", VERIFICATION,
+	       "the peer's certificate is not good"),
+	REASON(NO_KERNEL, "no_kernel_tls", HOST,
+	       "the kernel has no TLS; try \"modprobe tls\""),
+	REASON(KERNEL_REFUSED, "kernel_refused", HOST,
+	       "the kernel refused the keys"),
+	REASON(NO_REKEY, "no_rekey", HOST,
+	       "the peer updates its key, and this kernel cannot follow (needs 6.14)"),
+	REASON(INTERNAL, "internal", HOST, "internal error"),
+#undef REASON
 };
 
-int session_fail(struct ktls_session *s, int err, const char *fmt, ...)
+/* What GnuTLS says; where it words it for programmers, our text is used. */
+static const struct translation {
+	int gnutls;
+	int ret;
+	enum ktls_reason reason;
+	bool alert;		/* the peer is there, and is due one */
+	const char *text;	/* NULL: the reason's own */
+} translations[] = {
+	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, KTLS_HANGUP, false,
+	  NULL },
+	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST, false, NULL },
+	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST, false, NULL },
+	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, -EPROTONOSUPPORT,
+	  KTLS_NO_VERSION, true, NULL },
+	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, KTLS_NOT_TLS, true,
+	  "what the peer sent is not TLS" },
+	{ GNUTLS_E_UNEXPECTED_PACKET, -EPROTO, KTLS_NOT_TLS, true, NULL },
+	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_NOT_TLS, true,
+	  "the peer sent a record that is too long, or is no TLS peer" },
+	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, -EPROTO, KTLS_TOO_LONG, true,
+	  "the peer's handshake is too long" },
+	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, KTLS_NO_CIPHER, true, NULL },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, KTLS_NO_GROUP, true, NULL },
+	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD, true, NULL },
+	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true,
+	  "out of memory" },
+};
+
+static const struct reason *find(enum ktls_reason reason)
+{
+	if (reason < 0 || reason >= KTLS_REASONS || !reasons[reason].name)
+		return &reasons[KTLS_INTERNAL];
+	return &reasons[reason];
+}
+
+const char *ktls_reason_name(enum ktls_reason reason)
+{
+	return find(reason)->name;
+}
+
+const char *ktls_reason_text(enum ktls_reason reason)
+{
+	return find(reason)->text;
+}
+
+enum ktls_class ktls_reason_class(enum ktls_reason reason)
+{
+	return find(reason)->class;
+}
+
+static int set(struct ktls_error *err, int ret, enum ktls_reason reason,
+	       const char *fmt, va_list ap)
+{
+	err->reason = reason;
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	return ret;
+}
+
+int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
+	      const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(s->error.text, sizeof(s->error.text), fmt, ap);
+	set(err, ret, reason, fmt, ap);
 	va_end(ap);
-	return err;
+	return ret;
+}
+
+int session_fail(struct ktls_session *s, int ret, enum ktls_reason reason,
+		 const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set(&s->error, ret, reason, fmt, ap);
+	va_end(ap);
+	return ret;
 }
 
 /* The alert is best effort: one send, to a peer that may not listen. */
 static void send_alert(struct ktls_session *s, int error)
 {
 	char waste[4096];
+	int level;
+	int alert = gnutls_error_to_alert(error, &level);
 
-	gnutls_alert_send_appropriate(s->tls, error);
+	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0)
+		s->error.alert_sent = alert;
 	shutdown(s->fd, SHUT_WR);
 	for (size_t n = 0; n < DRAIN_MAX; n += sizeof(waste))
 		if (recv(s->fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
 			return;
 }
 
-static const char *alert_name(const struct ktls_session *s)
-{
-	const char *name = gnutls_alert_get_name(gnutls_alert_get(s->tls));
-
-	return name ? name : "unknown";
-}
-
 int session_give_up(struct ktls_session *s, int error)
 {
-	struct reason r = { error, -EPROTO, true, gnutls_strerror(error) };
+	struct translation t = { error, -EPROTO, KTLS_INTERNAL, true,
+				 gnutls_strerror(error) };
 
-	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return session_fail(s, -ECONNRESET,
-				    "the client refused: alert \"%s\"",
-				    alert_name(s));
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].gnutls == error)
-			r = reasons[i];
-	if (r.alert)
+	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+		s->error.alert_received = gnutls_alert_get(s->tls);
+		return session_fail(s, -ECONNRESET, KTLS_ALERT,
+				    "the peer refused: alert %s",
+				    ktls_alert_name(s->error.alert_received));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(translations); i++)
+		if (translations[i].gnutls == error)
+			t = translations[i];
+	if (t.alert)
 		send_alert(s, error);
 	if (s->error.text[0])		/* a hook knew better */
-		return r.ret;
-	return session_fail(s, r.ret, "%s", r.text);
+		return t.ret;
+	return session_fail(s, t.ret, t.reason, "%s",
+			    t.text ? t.text : ktls_reason_text(t.reason));
 }
