@@ -160,7 +160,9 @@ void secrets_watch(struct ktls_session *s);
 /* user.c: the records of KTLS_MODE_USER, by GnuTLS. Answers as ktls_recv() */
 void user_adopt(struct ktls_conn *c, gnutls_session_t tls);
 ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len);
-ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags);
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len);
+ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);
+int user_update(struct ktls_conn *c, bool request);
 int user_shutdown(struct ktls_conn *c);
 
 #endif

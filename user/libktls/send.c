@@ -17,7 +17,7 @@ ssize_t ktls_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
 	ssize_t n;
 
 	if (c->tls)
-		return user_send(c, buf, len, flags);
+		return user_send(c, buf, len);
 	n = send(c->fd, buf, len, flags | MSG_NOSIGNAL);
 	return n < 0 ? -errno : n;
 }
@@ -27,7 +27,7 @@ ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 	ssize_t n;
 
 	if (c->tls)
-		return -EOPNOTSUPP;
+		return user_sendfile(c, file, off, len);
 	n = sendfile(c->fd, file, off, len);
 	return n < 0 ? -errno : n;
 }
