@@ -158,7 +158,7 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_INTERNAL_ERROR);
 	if (!ret) {
-		c = connection_new(s);
+		c = connection_from(s);
 		if (c)
 			*out = c;
 		else

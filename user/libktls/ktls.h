@@ -344,7 +344,7 @@ int ktls_conn_alert(const struct ktls_conn *c);
  * is due.
  */
 ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len);
-/* Is there more to be had from ktls_recv() that poll() does not show? */
+/* Will ktls_recv() return at once, though poll() may not show it? */
 bool ktls_pending(const struct ktls_conn *c);
 
 /*
@@ -363,7 +363,7 @@ ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);
 int ktls_update_due(struct ktls_conn *c);
 /* A key update now (TLS 1.3); @request: the peer shall do the same. */
 int ktls_update(struct ktls_conn *c, bool request);
-/* Records under one key; 0: RFC 8446 section 5.5's limit. */
+/* Records under one key, 8 or more; 0: what RFC 8446 section 5.5 allows. */
 void ktls_conn_limit(struct ktls_conn *c, uint64_t records);
 
 /*
