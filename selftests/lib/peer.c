@@ -55,16 +55,17 @@ int peer_certificate(const char *dir)
 	return ret;
 }
 
-int peer_credentials(struct ktls_config **out)
+int peer_config(struct ktls_config **out, struct ktls_options o)
 {
 	char dir[] = "/tmp/peer.XXXXXX", cert[64], key[64];
 	const struct ktls_pair pair = { cert, key, NULL };
-	const struct ktls_options o = { .pairs = &pair, .pairs_count = 1 };
 	struct ktls_error err;
 	int ret;
 
 	if (!mkdtemp(dir))
 		return -errno;
+	o.pairs = &pair;
+	o.pairs_count = 1;
 	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
 	snprintf(key, sizeof(key), "%s/key.pem", dir);
 	ret = peer_certificate(dir);
@@ -74,6 +75,11 @@ int peer_credentials(struct ktls_config **out)
 	unlink(key);
 	rmdir(dir);
 	return ret;
+}
+
+int peer_credentials(struct ktls_config **out)
+{
+	return peer_config(out, (struct ktls_options){});
 }
 
 int peer_tcp(int fds[2])

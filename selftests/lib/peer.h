@@ -36,6 +36,8 @@ struct pair {
 int peer_certificate(const char *dir);
 /* Credentials of such a pair, which is gone again. */
 int peer_credentials(struct ktls_config **out);
+/* The same with other options: @o, with such a pair. */
+int peer_config(struct ktls_config **out, struct ktls_options o);
 /* A TCP connection over loopback: [0] the server's end, [1] the client's. */
 int peer_tcp(int fds[2]);
 /* Does the kernel have TLS? If not a test has to skip. */
