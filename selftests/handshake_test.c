@@ -179,17 +179,4 @@ TEST_F(tls, client_that_hangs_up_is_a_sentence)
 		     ktls_session_error(self->pair.s)->text);
 }
 
-TEST_F(tls, nodelay_is_as_it_was)
-{
-	int on = -1;
-	socklen_t len = sizeof(on);
-
-	getsockopt(self->pair.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
-	EXPECT_EQ(1, on);
-	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd));
-	TAKE_OVER();
-	getsockopt(self->pair.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
-	EXPECT_EQ(0, on);
-}
-
 TEST_HARNESS_MAIN

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -201,19 +200,11 @@ static void refuse(struct conn *c)
 	settle(c, ret ? ret : send_pending(c), NULL, 0, true);
 }
 
-/*
- * Peers that pad their records are rare; let the kernel bet on that, and
- * decrypt into our buffer instead of a page of its own. If it loses, it
- * decrypts again. Older kernels do not know the option, which is no loss.
- */
 static void tune(struct conn *c)
 {
 	const int on = 1;
 
 	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (ktls_conn_info(c->tls)->version == TLS_1_3_VERSION)
-		setsockopt(c->watch.fd, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &on,
-			   sizeof(on));
 }
 
 void conn_new(struct server *s, struct ktls_conn *tls, bool refused)

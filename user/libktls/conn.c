@@ -31,7 +31,6 @@ struct ktls_conn *connection_from(struct ktls_session *s)
 	if (s->info.tx_mode == KTLS_MODE_USER) {
 		user_adopt(c, s->tls);
 		s->tls = NULL;
-		session_unhurry(s);
 	} else {
 		c->secrets = s->secrets;
 	}

@@ -12,13 +12,6 @@
 
 #include "internal.h"
 
-/*
- * What a peer may send in its whole handshake; 1 to 4 KB are usual. GnuTLS
- * has no such bound: it would gather a message of 16 MB, and copy it anew
- * with each record.
- */
-#define RECEIVED_MAX 65536
-
 /* Warnings and other interruptions that one call bears. */
 #define INTERRUPTIONS_MAX 16
 
@@ -38,41 +31,6 @@ static int attach_ulp(struct ktls_session *s)
 		return 0;
 	s->ulp = !setsockopt(s->fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls"));
 	return s->ulp || want == KTLS_OFFLOAD_PREFER ? 0 : -errno;
-}
-
-/* Our flight is several sends: without this each waits for the last's ACK. */
-static int hurry(struct ktls_session *s)
-{
-	socklen_t len = sizeof(s->nodelay);
-	int on = 1;
-
-	if (getsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &s->nodelay, &len) ||
-	    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)))
-		return -errno;
-	return 0;
-}
-
-void session_unhurry(struct ktls_session *s)
-{
-	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &s->nodelay,
-		   sizeof(s->nodelay));
-}
-
-static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
-{
-	struct ktls_session *s = ptr;
-	ssize_t n;
-
-	if (s->received >= RECEIVED_MAX) {
-		gnutls_transport_set_errno(s->tls, EMSGSIZE);
-		return -1;
-	}
-	n = recv(s->fd, buf, len, MSG_DONTWAIT);
-	if (n < 0)
-		gnutls_transport_set_errno(s->tls, errno);
-	else
-		s->received += n;
-	return n;
 }
 
 /* A name on the wire is a host's, never an address (RFC 6066 section 3). */
@@ -110,9 +68,7 @@ static int open_tls(struct ktls_session *s, const char *name)
 	}
 	if (config_use(s->config, s->tls))
 		return -ENOMEM;
-	gnutls_transport_set_int(s->tls, s->fd);
-	gnutls_transport_set_pull_function(s->tls, pull);
-	gnutls_transport_set_ptr2(s->tls, s, (void *)(intptr_t)s->fd);
+	flight_use(s);
 	hook_install(s);
 	secrets_watch(s);
 	return set_name(s, name);
@@ -140,9 +96,6 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 		ret = -errno;
 		goto free_session;
 	}
-	ret = hurry(s);
-	if (ret)
-		goto free_session;
 	ret = open_tls(s, name);
 	if (ret)
 		goto free_session;
@@ -169,6 +122,17 @@ static void note_names(struct ktls_session *s)
 		memcpy(s->info.alpn, alpn.data, alpn.size);
 }
 
+/* What is still to be sent. 0: nothing is. */
+static int leave(struct ktls_session *s)
+{
+	int ret = flight_send(s);
+
+	if (!ret || ret == -EAGAIN)
+		return ret;
+	return session_fail(s, -ECONNRESET, KTLS_LOST, "%s",
+			    ktls_reason_text(KTLS_LOST));
+}
+
 static int finish(struct ktls_session *s)
 {
 	const struct cipher *c;
@@ -183,35 +147,35 @@ static int finish(struct ktls_session *s)
 			  TLS_1_3_VERSION : TLS_1_2_VERSION;
 	s->info.resumed = gnutls_session_is_resumed(s->tls) != 0;
 	s->done = true;
-	return 0;
+	return leave(s);
 }
 
 int ktls_session_handshake(struct ktls_session *s)
 {
 	int ret = GNUTLS_E_INTERRUPTED;
 
-	if (s->done)
-		return 0;
 	if (!s->tls || s->error.text[0])
 		return -EINVAL;		/* it has failed before */
+	if (s->done)
+		return leave(s);
 	for (int i = 0; i < INTERRUPTIONS_MAX; i++) {
 		ret = gnutls_handshake(s->tls);
 		if (!ret)
 			return finish(s);
 		if (ret == GNUTLS_E_AGAIN)
-			return -EAGAIN;
+			return leave(s) ? : -EAGAIN;
 		if (gnutls_error_is_fatal(ret))
 			break;
 	}
 	note_names(s);
-	if (s->received >= RECEIVED_MAX)
+	if (flight_is_too_long(s))
 		ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
 	return session_give_up(s, ret);
 }
 
 short ktls_session_events(const struct ktls_session *s)
 {
-	return s->tls && gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
+	return s->flight.len ? POLLOUT : POLLIN;
 }
 
 const struct ktls_info *ktls_session_info(const struct ktls_session *s)
@@ -237,7 +201,6 @@ void session_forget(struct ktls_session *s)
 		return;
 	gnutls_deinit(s->tls);
 	s->tls = NULL;
-	session_unhurry(s);
 }
 
 void ktls_session_free(struct ktls_session *s)
@@ -245,6 +208,7 @@ void ktls_session_free(struct ktls_session *s)
 	if (!s)
 		return;
 	session_forget(s);
+	flight_free(s);
 	ktls_config_put(s->config);
 	free(s->identity);
 	free(s->name);

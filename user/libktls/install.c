@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The keys leave GnuTLS for the kernel, and nothing of them stays here. */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include "internal.h"
 
@@ -116,6 +117,41 @@ static int check_quiet(struct ktls_session *s)
 	return 0;
 }
 
+/*
+ * Peers that pad their records are rare: the kernel may bet on that, and
+ * decrypt into the reader's buffer instead of a page of its own; if it loses,
+ * it decrypts again. On 6.1 it loses data instead; 6.12 is the first that was
+ * seen to be right.
+ */
+static bool can_expect_no_pad(void)
+{
+	static atomic_int known;	/* 0: not yet, 1: no, 2: yes */
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+	int answer = atomic_load(&known);
+
+	if (answer)
+		return answer == 2;
+	if (!uname(&u))
+		sscanf(u.release, "%u.%u", &major, &minor);
+	answer = major > 6 || (major == 6 && minor >= 12) ? 2 : 1;
+	atomic_store(&known, answer);
+	return answer == 2;
+}
+
+/* Older kernels do not know these, which is no loss. */
+static void tune(const struct ktls_session *s)
+{
+	const int on = 1;
+
+	if (s->info.version == TLS_1_3_VERSION && can_expect_no_pad())
+		setsockopt(s->fd, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &on,
+			   sizeof(on));
+	if (s->config->o.zerocopy)
+		setsockopt(s->fd, SOL_TLS, TLS_TX_ZEROCOPY_RO, &on,
+			   sizeof(on));
+}
+
 /* With RX in the kernel and TX not there is no way back: -EIO, say. */
 static int install_both(struct ktls_session *s)
 {
@@ -128,8 +164,11 @@ static int install_both(struct ktls_session *s)
 	ret = install_one(s, &directions[1]);
 	if (!ret)
 		ret = limit_install(s);
-	s->info.tx_mode = ret ? KTLS_MODE_USER : KTLS_MODE_SW;
-	return ret;
+	if (ret)
+		return ret;
+	s->info.tx_mode = KTLS_MODE_SW;
+	tune(s);
+	return 0;
 }
 
 /* Into the kernel, or else, where that is the policy, stay with GnuTLS. */
@@ -154,9 +193,11 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 	if (!ret)
 		ret = place_keys(s);
 	/* TX is not set, so what GnuTLS writes passes as it is. */
-	if (ret && s->tls)
+	if (ret && s->tls) {
 		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
 				  GNUTLS_A_INTERNAL_ERROR);
+		flight_send(s);
+	}
 	if (!ret) {
 		c = connection_from(s);
 		if (c)

@@ -108,11 +108,17 @@ struct secrets {
 	size_t size;			/* 0: TLS 1.2, there are none */
 };
 
+/* Written by GnuTLS, and not yet sent. */
+struct flight {
+	unsigned char *data;
+	size_t size, len, off;
+};
+
 struct ktls_session {
 	int fd;				/* the caller's */
-	int nodelay;			/* TCP_NODELAY as we found it */
 	bool ulp;			/* the kernel will take keys */
 	bool done;			/* the handshake is complete */
+	struct flight flight;
 	size_t received;		/* bytes, in the handshake */
 	struct ktls_config *config;
 	gnutls_session_t tls;		/* NULL once the keys have left */
@@ -144,6 +150,7 @@ struct ktls_conn {
 	size_t partial_len;
 	unsigned int idle;		/* records in a row without data */
 	unsigned int renegotiations;
+	bool advanced;			/* this record brought a new key */
 	unsigned int updates_left;	/* of the peer, before it is too many */
 	uint64_t updates_ms;		/* when that was counted last */
 
@@ -181,12 +188,17 @@ void certificate_free(struct certificate *c);
 
 /* handshake.c */
 void session_forget(struct ktls_session *s);
-void session_unhurry(struct ktls_session *s);
 
 /* conn.c */
 struct ktls_conn *connection_new(int fd, const struct ktls_info *info);
 /* Takes the socket, the secrets and the identity of @s. */
 struct ktls_conn *connection_from(struct ktls_session *s);
+
+/* flight.c */
+void flight_use(struct ktls_session *s);
+int flight_send(struct ktls_session *s);
+bool flight_is_too_long(const struct ktls_session *s);
+void flight_free(struct ktls_session *s);
 
 /* hook.c: looks at each handshake message as it passes */
 void hook_install(struct ktls_session *s);
@@ -205,6 +217,7 @@ ssize_t control_peek(int fd, int *type, void *buf, size_t len);
 
 /* keys.c */
 int keys_advance(struct ktls_conn *c, int direction, unsigned char *secret);
+int keys_again(const struct ktls_conn *c, int direction);
 bool keys_can_advance(const struct ktls_conn *c);
 int keys_records(const struct ktls_conn *c, uint64_t *out);
 

@@ -86,6 +86,21 @@ int keys_advance(struct ktls_conn *c, int direction, unsigned char *secret)
 	return ret;
 }
 
+/* Sets the key that is set, from the record on where it is now. */
+int keys_again(const struct ktls_conn *c, int direction)
+{
+	const struct cipher *cipher = cipher_by_kernel(c->info.cipher);
+	union crypto crypto = {};
+	socklen_t len = cipher->size;
+	int ret = 0;
+
+	if (getsockopt(c->fd, SOL_TLS, direction, &crypto, &len) ||
+	    setsockopt(c->fd, SOL_TLS, direction, &crypto, len))
+		ret = errno == EBUSY ? 0 : -errno;	/* it does not wait */
+	explicit_bzero(&crypto, sizeof(crypto));
+	return ret;
+}
+
 /*
  * Can the kernel replace keys? It refuses a key of another cipher, as we
  * offer it here, with EINVAL if it can, and any second key with EBUSY if not.

@@ -52,7 +52,7 @@ static const struct message {
 	unsigned char type;
 	uint16_t version;
 	unsigned int roles;		/* who may get it */
-	bool whole;			/* in one record, and at its end */
+	bool last;			/* nothing may follow in its record */
 	int (*take)(struct ktls_conn *c, const unsigned char *m, size_t len);
 } messages[] = {
 	/* RFC 8446 section 5.1: a change of keys ends its record. */
@@ -77,9 +77,12 @@ static const struct message *find(const struct ktls_conn *c, unsigned char type)
 	return NULL;
 }
 
-/* One message at most: the bytes eaten, 0 when there are too few, or -errno. */
+/*
+ * One message at most, of @len bytes up to the end of a record: the bytes
+ * eaten, 0 when there are too few, or -errno.
+ */
 static ssize_t take_one(struct ktls_conn *c, const unsigned char *buf,
-			size_t len, bool fresh)
+			size_t len)
 {
 	const struct message *m = find(c, buf[0]);
 	size_t want;
@@ -89,22 +92,17 @@ static ssize_t take_one(struct ktls_conn *c, const unsigned char *buf,
 		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
 				 ALERT_UNEXPECTED_MESSAGE);
 	if (len < HEADER)
-		goto more;
+		return 0;
 	want = HEADER + (buf[1] << 16 | buf[2] << 8 | buf[3]);
 	if (want > MESSAGE_MAX)
 		return recv_fail(c, -EPROTO, KTLS_TOO_LONG, ALERT_DECODE_ERROR);
 	if (len < want)
-		goto more;
-	if (m->whole && (!fresh || len != want))
+		return 0;
+	if (m->last && len != want)
 		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
 				 ALERT_UNEXPECTED_MESSAGE);
 	ret = m->take(c, buf, want);
 	return ret ? ret : (ssize_t)want;
-more:
-	if (m->whole)		/* it goes on in a record we could not read */
-		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
-				 ALERT_UNEXPECTED_MESSAGE);
-	return 0;
 }
 
 /* What is left of @buf waits for the next record. */
@@ -134,14 +132,12 @@ void message_drop(struct ktls_conn *c)
 	c->partial_len = 0;
 }
 
-/* @fresh: what stands at @buf begins with this record. */
-static int take_all(struct ktls_conn *c, const unsigned char *buf, size_t len,
-		    bool fresh)
+static int take_all(struct ktls_conn *c, const unsigned char *buf, size_t len)
 {
 	size_t off = 0;
 
 	while (off < len) {
-		ssize_t n = take_one(c, buf + off, len - off, fresh || off);
+		ssize_t n = take_one(c, buf + off, len - off);
 
 		if (n < 0)
 			return n;
@@ -162,7 +158,7 @@ int message_take(struct ktls_conn *c, const unsigned char *buf, size_t len)
 		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
 				 ALERT_UNEXPECTED_MESSAGE);
 	if (!c->partial)
-		return take_all(c, buf, len, true);
+		return take_all(c, buf, len);
 	if (all_len > MESSAGE_MAX + RECORD_MAX)
 		return recv_fail(c, -EPROTO, KTLS_TOO_LONG, ALERT_DECODE_ERROR);
 	all = malloc(all_len);
@@ -171,7 +167,7 @@ int message_take(struct ktls_conn *c, const unsigned char *buf, size_t len)
 				 ALERT_INTERNAL_ERROR);
 	memcpy(all, c->partial, c->partial_len);
 	memcpy(all + c->partial_len, buf, len);
-	ret = take_all(c, all, all_len, false);
+	ret = take_all(c, all, all_len);
 	explicit_bzero(all, all_len);
 	free(all);
 	return ret;

@@ -174,7 +174,8 @@ static void send_alert(struct ktls_session *s, int error)
 	int level;
 	int alert = gnutls_error_to_alert(error, &level);
 
-	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0)
+	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0 &&
+	    !flight_send(s))
 		s->error.alert_sent = alert;
 	shutdown(s->fd, SHUT_WR);
 	for (size_t n = 0; n < DRAIN_MAX; n += sizeof(waste))

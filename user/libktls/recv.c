@@ -24,12 +24,22 @@ static int end(struct ktls_conn *c, int answer, enum ktls_reason reason)
 	return answer;
 }
 
+/* What went wrong in receiving would else be the answer to the next send. */
+static void clear_error(int fd)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 /* The alert is best effort: there may be no room, or nobody to read it. */
 int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert)
 {
 	const unsigned char record[2] = { ALERT_FATAL, alert };
 
 	if (alert != ALERT_NONE && !c->out_closed) {
+		clear_error(c->fd);
 		control_send(c->fd, RECORD_ALERT, record, sizeof(record));
 		c->out_closed = true;
 	}
@@ -56,6 +66,26 @@ static int take_alert(struct ktls_conn *c, const unsigned char *alert,
 	return end(c, -ECONNRESET, KTLS_ALERT);
 }
 
+/*
+ * The kernel waits for a new key behind each record that begins as a KeyUpdate
+ * does. A part of a message may begin so, too: then the old key will do.
+ */
+static int take_handshake(struct ktls_conn *c, const unsigned char *record,
+			  size_t len)
+{
+	bool waits = len && record[0] == MESSAGE_KEY_UPDATE;
+	int ret;
+
+	c->advanced = false;
+	ret = message_take(c, record, len);
+	if (!ret && waits && !c->advanced && c->secrets.size)
+		ret = keys_again(c, TLS_RX);
+	if (ret && c->in == 1)
+		return recv_fail(c, ret, KTLS_KERNEL_REFUSED,
+				 ALERT_INTERNAL_ERROR);
+	return ret ? ret : 1;
+}
+
 /* Takes the record that made recv() say EIO. 1: read on. */
 static int __attribute__((noinline)) take_control(struct ktls_conn *c)
 {
@@ -72,9 +102,9 @@ static int __attribute__((noinline)) take_control(struct ktls_conn *c)
 	case RECORD_ALERT:
 		return take_alert(c, record, n);
 	case RECORD_HANDSHAKE:
-		ret = message_take(c, record, n);
+		ret = take_handshake(c, record, n);
 		explicit_bzero(record, n);	/* tickets are secrets */
-		return ret ? ret : 1;
+		return ret;
 	default:
 		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
 				 ALERT_UNEXPECTED_MESSAGE);
@@ -107,6 +137,16 @@ static int __attribute__((noinline)) take_error(struct ktls_conn *c, int error)
 			return recv_fail(c, failures[i].ret, failures[i].reason,
 					 failures[i].alert);
 	return end(c, -error, KTLS_LOST);
+}
+
+/* An empty record reads as 0, too, when something else is behind it. */
+static bool is_fin(const struct ktls_conn *c)
+{
+	unsigned char byte;
+	int type;
+
+	return control_peek(c->fd, &type, &byte, sizeof(byte)) == 0 &&
+	       type == -1;
 }
 
 /* GnuTLS keeps to the same order, but not to "an end is an end". */
@@ -174,8 +214,10 @@ ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len)
 				return n;
 			return look_behind(c, buf, n, len);
 		}
-		if (n == 0)
+		if (n == 0 && is_fin(c))
 			return end(c, -ECONNABORTED, KTLS_TRUNCATED);
+		if (n == 0)
+			continue;
 		ret = take_error(c, errno);
 		if (ret != 1)
 			return ret;

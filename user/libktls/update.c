@@ -162,6 +162,7 @@ int update_take(struct ktls_conn *c, const unsigned char *body, size_t len)
 		return recv_fail(c, -EPROTO, KTLS_TOO_MANY,
 				 ALERT_UNEXPECTED_MESSAGE);
 	ret = keys_advance(c, TLS_RX, c->secrets.rx);
+	c->advanced = true;
 	if (ret)
 		return recv_fail(c, -EPROTO, ret == -EBUSY ? KTLS_NO_REKEY :
 				 KTLS_KERNEL_REFUSED, ALERT_INTERNAL_ERROR);

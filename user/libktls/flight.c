@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What goes over the wire during the handshake. GnuTLS sends a flight in
+ * three or four pieces; here they leave in one send(), when GnuTLS wants to
+ * read, or has done all that it can.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/*
+ * What a peer may send in its whole handshake; 1 to 4 KB are usual. GnuTLS
+ * has no such bound: it would gather a message of 16 MB, and copy it anew
+ * with each record.
+ */
+#define RECEIVED_MAX 65536
+
+/* A flight of ours: a chain of certificates and a staple are the most of it. */
+#define FLIGHT_MAX (512 << 10)
+#define FLIGHT_USUAL 4096
+
+static int grow(struct flight *f, size_t want)
+{
+	size_t size = f->size ? f->size : FLIGHT_USUAL;
+	unsigned char *bigger;
+
+	while (size < want)
+		size *= 2;
+	bigger = size > FLIGHT_MAX ? NULL : realloc(f->data, size);
+	if (!bigger)
+		return -ENOMEM;
+	f->data = bigger;
+	f->size = size;
+	return 0;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
+{
+	struct ktls_session *s = ptr;
+	struct flight *f = &s->flight;
+
+	if (f->len + len > f->size && grow(f, f->len + len)) {
+		gnutls_transport_set_errno(s->tls, ENOBUFS);
+		return -1;
+	}
+	memcpy(f->data + f->len, buf, len);
+	f->len += len;
+	return len;
+}
+
+int flight_send(struct ktls_session *s)
+{
+	struct flight *f = &s->flight;
+
+	while (f->off < f->len) {
+		ssize_t n = send(s->fd, f->data + f->off, f->len - f->off,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			f->off += n;
+	}
+	f->off = f->len = 0;
+	return 0;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct ktls_session *s = ptr;
+	ssize_t n;
+	int ret;
+
+	if (s->received >= RECEIVED_MAX) {
+		gnutls_transport_set_errno(s->tls, EMSGSIZE);
+		return -1;
+	}
+	ret = flight_send(s);
+	if (ret) {
+		gnutls_transport_set_errno(s->tls, -ret);
+		return -1;
+	}
+	n = recv(s->fd, buf, len, MSG_DONTWAIT);
+	if (n < 0)
+		gnutls_transport_set_errno(s->tls, errno);
+	else
+		s->received += n;
+	return n;
+}
+
+bool flight_is_too_long(const struct ktls_session *s)
+{
+	return s->received >= RECEIVED_MAX;
+}
+
+void flight_use(struct ktls_session *s)
+{
+	gnutls_transport_set_ptr(s->tls, s);
+	gnutls_transport_set_pull_function(s->tls, pull);
+	gnutls_transport_set_push_function(s->tls, push);
+}
+
+/* No secrets: it was on the wire, or on its way there. */
+void flight_free(struct ktls_session *s)
+{
+	free(s->flight.data);
+	memset(&s->flight, 0, sizeof(s->flight));
+}
