@@ -118,6 +118,9 @@ static int make_priority(struct ktls_config *c, const struct ktls_options *o,
 	struct text t = { string, sizeof(string), strlen(string) };
 	int ret;
 
+	if (o->min_version && o->max_version && o->min_version > o->max_version)
+		return error_set(err, -EINVAL, KTLS_INTERNAL,
+				 "the lowest version is above the highest");
 	append_versions(&t, o);
 	append(&t, "-CIPHER-ALL");
 	ret = append_words(&t, o->ciphers, "cipher", cipher_words,
@@ -162,36 +165,6 @@ static int load_certificates(struct ktls_config *c,
 	return ret;
 }
 
-/* GnuTLS's own choice among them will do for now: the name, else the first. */
-static int offer_certificates(struct ktls_config *c, struct ktls_error *err)
-{
-	int ret = gnutls_certificate_allocate_credentials(&c->x509);
-
-	if (ret)
-		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
-	for (size_t i = 0; i < c->certificates_count && !ret; i++) {
-		struct certificate *one = &c->certificates[i];
-		gnutls_pcert_st *copy;
-
-		/* GnuTLS takes the list and the key over: give it copies. */
-		copy = gnutls_calloc(one->length, sizeof(*copy));
-		if (!copy)
-			return error_set(err, -ENOMEM, KTLS_INTERNAL,
-					 "out of memory");
-		for (unsigned int j = 0; j < one->length; j++)
-			gnutls_pcert_import_x509(&copy[j], one->chain[j], 0);
-		ret = gnutls_certificate_set_key(c->x509, NULL, 0, copy,
-						 one->length, one->key);
-		gnutls_free(copy);
-		if (!ret)
-			one->key = NULL;
-	}
-	if (ret)
-		return error_set(err, -EINVAL, KTLS_INTERNAL, "certificate: %s",
-				 gnutls_strerror(ret));
-	return 0;
-}
-
 int ktls_config_load(struct ktls_config **out, const struct ktls_options *o,
 		     struct ktls_error *err)
 {
@@ -210,7 +183,13 @@ int ktls_config_load(struct ktls_config **out, const struct ktls_options *o,
 	if (!ret)
 		ret = load_certificates(c, o, err);
 	if (!ret)
-		ret = offer_certificates(c, err);
+		ret = usage_check(c, o, err);
+	if (!ret)
+		ret = vhosts_make(c, err);
+	if (!ret)
+		ret = alpn_load(c, o->alpn, err);
+	if (!ret)
+		ret = ticket_load(c, o, err);
 	if (ret)
 		ktls_config_put(c);
 	else
@@ -228,21 +207,26 @@ void ktls_config_put(struct ktls_config *c)
 {
 	if (!c || atomic_fetch_sub(&c->users, 1) != 1)
 		return;
-	if (c->x509)
-		gnutls_certificate_free_credentials(c->x509);
+	vhosts_free(c);
 	for (size_t i = 0; i < c->certificates_count; i++)
 		certificate_free(&c->certificates[i]);
 	free(c->certificates);
 	if (c->priority)
 		gnutls_priority_deinit(c->priority);
+	free(c->alpn_text);
+	explicit_bzero(c->ticket_key, sizeof(c->ticket_key));
 	free(c);
 }
 
+/* A server's credentials change with the name that its client asks for. */
 int config_use(struct ktls_config *c, gnutls_session_t tls)
 {
 	int ret = gnutls_priority_set(tls, c->priority);
 
-	if (ret)
-		return ret;
-	return gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, c->x509);
+	if (!ret)
+		ret = alpn_use(c, tls);
+	if (!ret)
+		ret = gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE,
+					     c->vhosts[0].x509);
+	return ret;
 }

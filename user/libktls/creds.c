@@ -11,10 +11,9 @@
 #include "internal.h"
 
 /* A long chain is some 20 KB: whatever is larger is another kind of file. */
-#define FILE_MAX 262144
+#define CHAIN_MAX 262144
 
-/* The caller calls drop() on @out whatever the outcome. */
-static int read_file(gnutls_datum_t *out, const char *path)
+int file_read(gnutls_datum_t *out, const char *path, size_t max)
 {
 	int fd, ret = 0;
 	ssize_t n = 1;
@@ -23,23 +22,23 @@ static int read_file(gnutls_datum_t *out, const char *path)
 	if (fd < 0)
 		return -errno;
 	/* One block from the start: growing it would leave copies behind. */
-	out->data = malloc(FILE_MAX);
+	out->data = malloc(max);
 	if (!out->data)
 		ret = -ENOMEM;
 	while (!ret && n) {
-		n = read(fd, out->data + out->size, FILE_MAX - out->size);
+		n = read(fd, out->data + out->size, max - out->size);
 		if (n < 0)
 			ret = -errno;
 		else
 			out->size += n;
-		if (out->size == FILE_MAX)
+		if (out->size == max)
 			ret = -EFBIG;
 	}
 	close(fd);
 	return ret;
 }
 
-static void drop(gnutls_datum_t *file)
+void file_drop(gnutls_datum_t *file)
 {
 	if (file->data)
 		explicit_bzero(file->data, file->size);
@@ -47,10 +46,10 @@ static void drop(gnutls_datum_t *file)
 }
 
 /* Reads @path whole; @what names its kind in the error. */
-static int slurp(gnutls_datum_t *out, const char *what, const char *path,
-		 struct ktls_error *err)
+int file_need(gnutls_datum_t *out, const char *what, const char *path,
+	      size_t max, struct ktls_error *err)
 {
-	int ret = read_file(out, path);
+	int ret = file_read(out, path, max);
 
 	if (!ret)
 		return 0;
@@ -63,7 +62,7 @@ static int load_chain(struct certificate *c, const char *path,
 		      struct ktls_error *err)
 {
 	gnutls_datum_t pem = {};
-	int ret = slurp(&pem, "certificate", path, err);
+	int ret = file_need(&pem, "certificate", path, CHAIN_MAX, err);
 
 	if (ret)
 		goto drop_pem;
@@ -77,7 +76,7 @@ static int load_chain(struct certificate *c, const char *path,
 	else
 		ret = 0;
 drop_pem:
-	drop(&pem);
+	file_drop(&pem);
 	return ret;
 }
 
@@ -112,11 +111,15 @@ static int load_key(struct certificate *c, const char *path,
 		    struct ktls_error *err)
 {
 	gnutls_datum_t pem = {};
-	int ret = slurp(&pem, "key", path, err);
+	int ret;
+
+	if (token_is(path))
+		return token_load(&c->key, path, err);
+	ret = file_need(&pem, "key", path, CHAIN_MAX, err);
 
 	if (!ret)
 		ret = parse_key(c, &pem, path, err);
-	drop(&pem);
+	file_drop(&pem);
 	return ret;
 }
 
@@ -163,14 +166,13 @@ int certificate_load(struct certificate *c, const struct ktls_pair *pair,
 		return ret;
 	if (!belongs(c))
 		return error_set(err, -EINVAL, KTLS_INTERNAL,
-				 "key %s does not belong to certificate %s; name the key it was issued for",
-				 pair->key, pair->certificate);
+				 "key %.*s does not belong to certificate %s; name the key it was issued for",
+				 (int)strcspn(pair->key, "?"), pair->key,
+				 pair->certificate);
 	c->algorithm = gnutls_privkey_get_pk_algorithm(c->key, NULL);
-	if (pair->staple)
-		c->staple_path = strdup(pair->staple);
-	if (make_pcerts(c) || (pair->staple && !c->staple_path))
+	if (make_pcerts(c) || names_of(&c->names, c->chain[0]))
 		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
-	return 0;
+	return pair->staple ? staple_load(&c->staple, c, pair->staple, err) : 0;
 }
 
 void certificate_free(struct certificate *c)
@@ -182,7 +184,8 @@ void certificate_free(struct certificate *c)
 	}
 	gnutls_free(c->chain);
 	free(c->pcerts);
-	free(c->staple_path);
+	free(c->names);
+	staple_free(c->staple);
 	if (c->key)
 		gnutls_privkey_deinit(c->key);
 }

@@ -77,6 +77,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 		gnutls_transport_set_errno(s->tls, EMSGSIZE);
 		return -1;
 	}
+	s->eof = false;
 	ret = flight_send(s);
 	if (ret) {
 		gnutls_transport_set_errno(s->tls, -ret);
@@ -87,6 +88,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 		gnutls_transport_set_errno(s->tls, errno);
 	else
 		s->received += n;
+	s->eof = !n;
 	return n;
 }
 

@@ -88,7 +88,7 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 	s->start_ns = now_ns();
 	s->config = ktls_config_get(c);
 	s->info.client = c->o.client;
-	s->error.alert_sent = s->error.alert_received = -1;
+	s->alert = s->error.alert_sent = s->error.alert_received = -1;
 	ret = attach_ulp(s);
 	if (ret)
 		goto free_session;
@@ -109,15 +109,10 @@ free_session:
 
 static void note_names(struct ktls_session *s)
 {
-	size_t size = sizeof(s->info.sni) - 1;
 	gnutls_datum_t alpn;
-	unsigned int type;
 
-	if (s->name)
+	if (s->name)		/* a server's is in place: select.c */
 		snprintf(s->info.sni, sizeof(s->info.sni), "%s", s->name);
-	/* On failure it may have written a part: begin anew. */
-	else if (gnutls_server_name_get(s->tls, s->info.sni, &size, &type, 0))
-		s->info.sni[0] = '\0';
 	if (!gnutls_alpn_get_selected_protocol(s->tls, &alpn))
 		memcpy(s->info.alpn, alpn.data, alpn.size);
 }
@@ -136,6 +131,7 @@ static int leave(struct ktls_session *s)
 static int finish(struct ktls_session *s)
 {
 	const struct cipher *c;
+	int ret;
 
 	note_names(s);
 	c = cipher_by_gnutls(gnutls_cipher_get(s->tls));
@@ -146,6 +142,9 @@ static int finish(struct ktls_session *s)
 	s->info.version = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
 			  TLS_1_3_VERSION : TLS_1_2_VERSION;
 	s->info.resumed = gnutls_session_is_resumed(s->tls) != 0;
+	ret = ticket_check(s);
+	if (ret)
+		return session_give_up(s, ret);
 	s->done = true;
 	return leave(s);
 }
@@ -162,7 +161,8 @@ int ktls_session_handshake(struct ktls_session *s)
 		ret = gnutls_handshake(s->tls);
 		if (!ret)
 			return finish(s);
-		if (ret == GNUTLS_E_AGAIN)
+		/* Of half a record it says so even if no more can come. */
+		if (ret == GNUTLS_E_AGAIN && !s->eof)
 			return leave(s) ? : -EAGAIN;
 		if (gnutls_error_is_fatal(ret))
 			break;

@@ -8,10 +8,17 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 {
 	struct ktls_session *s = gnutls_session_get_ptr(tls);
 
+	int ret = 0;
+
+	if (incoming)
+		s->met = true;
 	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming &&
-	    when == GNUTLS_HOOK_PRE)
-		return limit_check(s, msg);
-	return 0;
+	    when == GNUTLS_HOOK_PRE) {
+		ret = select_vhost(s, msg);
+		if (!ret)
+			ret = limit_check(s, msg);
+	}
+	return ret;
 }
 
 void hook_install(struct ktls_session *s)

@@ -88,16 +88,43 @@ struct certificate {
 	unsigned int length;
 	gnutls_privkey_t key;
 	gnutls_pk_algorithm_t algorithm;
-	char *staple_path;		/* NULL: none */
+	char *names;			/* sorted, a newline behind each */
+	struct staple *staple;		/* NULL: none */
 };
+
+/* What certificates of the same names have in common. */
+struct vhost {
+	gnutls_certificate_credentials_t x509;
+	const char *names;		/* of its first certificate, see there */
+	unsigned int kinds;		/* KIND_*, of keys */
+};
+
+/* A name of a certificate's, in lower case, and whom it asks for. */
+struct served {
+	char *name;
+	const struct vhost *vhost;
+};
+
+#define TICKET_KEY_SIZE 64		/* GnuTLS wants no other */
+#define POLICY_SIZE 32			/* SHA-256 */
+#define ALPN_MAX 8			/* GnuTLS has no room for more, ... */
+#define ALPN_NAME_MAX 31		/* ... or longer ones */
 
 struct ktls_config {
 	atomic_uint users;
 	struct ktls_options o;		/* without what points elsewhere */
-	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority;
 	struct certificate *certificates;	/* creds.c */
 	size_t certificates_count;
+	struct vhost *vhosts;		/* vhost.c: [0] is the default, ... */
+	size_t vhosts_count;		/* ... and a client's only one */
+	struct served *served;		/* sorted by name */
+	size_t served_count;
+	char *alpn_text;		/* alpn.c: what the names point into */
+	gnutls_datum_t alpn[ALPN_MAX];
+	unsigned int alpn_count;
+	unsigned char ticket_key[TICKET_KEY_SIZE];	/* ticket.c */
+	unsigned char policy[POLICY_SIZE];
 };
 
 /* --- one handshake --- */
@@ -117,8 +144,13 @@ struct flight {
 struct ktls_session {
 	int fd;				/* the caller's */
 	bool ulp;			/* the kernel will take keys */
+	bool eof;			/* the peer has sent its FIN */
+	bool met;			/* it has sent a message of TLS */
 	bool done;			/* the handshake is complete */
 	struct flight flight;
+	int alert;			/* to send if it fails; -1: GnuTLS's */
+	const struct vhost *vhost;	/* select.c; NULL before ClientHello */
+	enum ktls_reason lack;		/* offer.c: of what in common */
 	size_t received;		/* bytes, in the handshake */
 	struct ktls_config *config;
 	gnutls_session_t tls;		/* NULL once the keys have left */
@@ -181,10 +213,56 @@ int session_give_up(struct ktls_session *s, int gnutls_error);
 /* config.c */
 int config_use(struct ktls_config *c, gnutls_session_t tls);
 
-/* creds.c: 0 or -errno with @err */
+/* alpn.c */
+int alpn_load(struct ktls_config *c, const char *list, struct ktls_error *err);
+int alpn_use(const struct ktls_config *c, gnutls_session_t tls);
+
+/* creds.c: 0 or -errno with @err; file_drop() whatever the outcome */
 int certificate_load(struct certificate *out, const struct ktls_pair *pair,
 		     struct ktls_error *err);
 void certificate_free(struct certificate *c);
+int file_read(gnutls_datum_t *out, const char *path, size_t max);
+void file_drop(gnutls_datum_t *file);
+int file_need(gnutls_datum_t *out, const char *what, const char *path,
+	      size_t max, struct ktls_error *err);
+
+/* token.c: a key that stays where it is */
+bool token_is(const char *key);
+int token_load(gnutls_privkey_t *out, const char *url, struct ktls_error *err);
+
+/* staple.c: an OCSP response, read anew when its file changes */
+int staple_load(struct staple **out, const struct certificate *c,
+		const char *path, struct ktls_error *err);
+void staple_free(struct staple *s);
+int staple_give(gnutls_session_t tls, void *staple, gnutls_datum_t *response);
+
+/* subject.c: the names that a certificate is for, and a name's usual form */
+#define HOST_SIZE 256
+int names_of(char **out, gnutls_x509_crt_t crt);
+bool name_tidy(char out[HOST_SIZE], const void *name, size_t len);
+
+/* usage.c */
+int usage_check(const struct ktls_config *c, const struct ktls_options *o,
+		struct ktls_error *err);
+
+/* vhost.c */
+int vhosts_make(struct ktls_config *c, struct ktls_error *err);
+void vhosts_free(struct ktls_config *c);
+
+/* select.c: what depends on the name that a client asks for */
+int select_vhost(struct ktls_session *s, const gnutls_datum_t *client_hello);
+
+/* offer.c: what is lacking, should GnuTLS find nothing in common */
+struct client_hello;
+unsigned int offer_kind(gnutls_pk_algorithm_t key);
+enum ktls_reason offer_lacks(const struct ktls_session *s,
+			     const struct client_hello *hello);
+
+/* ticket.c */
+int ticket_load(struct ktls_config *c, const struct ktls_options *o,
+		struct ktls_error *err);
+int ticket_enable(struct ktls_session *s, const char *name);
+int ticket_check(struct ktls_session *s);
 
 /* handshake.c */
 void session_forget(struct ktls_session *s);

@@ -99,20 +99,69 @@ static const struct translation {
 	  NULL },
 	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST, false, NULL },
 	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST, false, NULL },
+	/* nothing in common: offer.c may know better what it is */
 	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, -EPROTONOSUPPORT,
 	  KTLS_NO_VERSION, true, NULL },
-	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, KTLS_NOT_TLS, true,
-	  "what the peer sent is not TLS" },
-	{ GNUTLS_E_UNEXPECTED_PACKET, -EPROTO, KTLS_NOT_TLS, true, NULL },
-	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_NOT_TLS, true,
-	  "the peer sent a record that is too long, or is no TLS peer" },
+	{ GNUTLS_E_INAPPROPRIATE_FALLBACK, -EPROTONOSUPPORT, KTLS_NO_VERSION,
+	  true, "the peer fell back to a lower version than both ends have" },
+	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, KTLS_NO_CIPHER, true, NULL },
+	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, -EPROTO, KTLS_NO_CIPHER, true, NULL },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, KTLS_NO_GROUP, true, NULL },
+	{ GNUTLS_E_ECC_NO_SUPPORTED_CURVES, -EPROTO, KTLS_NO_GROUP, true,
+	  NULL },
+	{ GNUTLS_E_ECC_UNSUPPORTED_CURVE, -EPROTO, KTLS_NO_GROUP, true, NULL },
+	{ GNUTLS_E_INSUFFICIENT_CREDENTIALS, -EPROTO, KTLS_NO_SIGNATURE, true,
+	  NULL },
+	{ GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, -EPROTO, KTLS_NO_SIGNATURE,
+	  true, NULL },
+	{ GNUTLS_E_NO_APPLICATION_PROTOCOL, -EPROTO, KTLS_NO_ALPN, true, NULL },
+	{ GNUTLS_E_UNRECOGNIZED_NAME, -ENOENT, KTLS_UNKNOWN_NAME, true, NULL },
+	/* a message or record that is not as it should be */
+	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, KTLS_MALFORMED, true,
+	  NULL },
+	{ GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH, -EPROTO, KTLS_MALFORMED, true,
+	  NULL },
+	{ GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER, -EPROTO, KTLS_MALFORMED, true,
+	  "the peer sent a value that is not allowed there" },
+	{ GNUTLS_E_ILLEGAL_PARAMETER, -EPROTO, KTLS_MALFORMED, true,
+	  "the peer sent a value that is not allowed there" },
+	{ GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION, -EPROTO, KTLS_MALFORMED, true,
+	  "the peer sent an extension that is not allowed there" },
+	{ GNUTLS_E_RECEIVED_DISALLOWED_NAME, -EPROTO, KTLS_MALFORMED, true,
+	  "the client asks for a name that no host can have" },
+	{ GNUTLS_E_MISSING_EXTENSION, -EPROTO, KTLS_MALFORMED, true,
+	  "an extension is missing in the peer's hello" },
+	{ GNUTLS_E_PK_INVALID_PUBKEY, -EPROTO, KTLS_MALFORMED, true,
+	  "the peer's key share is not valid" },
+	{ GNUTLS_E_UNKNOWN_COMPRESSION_ALGORITHM, -EPROTO, KTLS_MALFORMED, true,
+	  "the peer does not offer to do without compression" },
+	{ GNUTLS_E_PARSING_ERROR, -EPROTO, KTLS_MALFORMED, true, NULL },
+	{ GNUTLS_E_UNEXPECTED_PACKET, -EPROTO, KTLS_UNEXPECTED, true, NULL },
+	{ GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET, -EPROTO, KTLS_UNEXPECTED, true,
+	  NULL },
+	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_TOO_LONG, true,
+	  "the peer sent a record that is too long" },
 	{ GNUTLS_E_HANDSHAKE_TOO_LARGE, -EPROTO, KTLS_TOO_LONG, true,
 	  "the peer's handshake is too long" },
-	{ GNUTLS_E_NO_CIPHER_SUITES, -EPROTO, KTLS_NO_CIPHER, true, NULL },
-	{ GNUTLS_E_NO_COMMON_KEY_SHARE, -EPROTO, KTLS_NO_GROUP, true, NULL },
+	{ GNUTLS_E_TOO_MANY_EMPTY_PACKETS, -EPROTO, KTLS_TOO_MANY, true, NULL },
+	{ GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS, -EPROTO, KTLS_TOO_MANY, true,
+	  NULL },
 	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD, true, NULL },
+	{ GNUTLS_E_ERROR_IN_FINISHED_PACKET, -EBADMSG, KTLS_BAD_FINISHED, true,
+	  NULL },
+	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, -EBADMSG, KTLS_BAD_FINISHED, true,
+	  NULL },
 	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true,
 	  "out of memory" },
+};
+
+/* Sent in place of a ClientHello these show that it was none. */
+static const int not_tls[] = {
+	GNUTLS_E_UNSUPPORTED_VERSION_PACKET,
+	GNUTLS_E_UNEXPECTED_PACKET_LENGTH,
+	GNUTLS_E_UNEXPECTED_PACKET,
+	GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET,
+	GNUTLS_E_RECORD_OVERFLOW,
 };
 
 static const struct reason *find(enum ktls_reason reason)
@@ -172,7 +221,8 @@ static void send_alert(struct ktls_session *s, int error)
 {
 	char waste[4096];
 	int level;
-	int alert = gnutls_error_to_alert(error, &level);
+	int alert = s->alert >= 0 ? s->alert :
+				    gnutls_error_to_alert(error, &level);
 
 	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0 &&
 	    !flight_send(s))
@@ -183,10 +233,41 @@ static void send_alert(struct ktls_session *s, int error)
 			return;
 }
 
+static struct translation translate(int error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(translations); i++)
+		if (translations[i].gnutls == error)
+			return translations[i];
+	return (struct translation){ error, -EPROTO, KTLS_INTERNAL, true,
+				     gnutls_strerror(error) };
+}
+
+/* The same error means different things at different times. */
+static struct translation interpret(struct ktls_session *s, int error)
+{
+	struct translation t = translate(error);
+
+	if (s->eof && t.reason == KTLS_MALFORMED)	/* half a record */
+		return translate(GNUTLS_E_PREMATURE_TERMINATION);
+	for (size_t i = 0; i < ARRAY_SIZE(not_tls) && !s->met; i++)
+		if (not_tls[i] == error) {
+			t.reason = KTLS_NOT_TLS;
+			t.text = NULL;
+		}
+	if (t.reason >= KTLS_NO_VERSION && t.reason <= KTLS_NO_SIGNATURE &&
+	    s->lack) {
+		t.reason = s->lack;
+		t.text = NULL;
+	}
+	/* RFC 8446 section 6.2; GnuTLS has handshake_failure for some of it. */
+	if (t.reason == KTLS_NO_VERSION && s->lack && s->alert < 0)
+		s->alert = GNUTLS_A_PROTOCOL_VERSION;
+	return t;
+}
+
 int session_give_up(struct ktls_session *s, int error)
 {
-	struct translation t = { error, -EPROTO, KTLS_INTERNAL, true,
-				 gnutls_strerror(error) };
+	struct translation t;
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		s->error.alert_received = gnutls_alert_get(s->tls);
@@ -194,9 +275,7 @@ int session_give_up(struct ktls_session *s, int error)
 				    "the peer refused: alert %s",
 				    ktls_alert_name(s->error.alert_received));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(translations); i++)
-		if (translations[i].gnutls == error)
-			t = translations[i];
+	t = interpret(s, error);
 	if (t.alert)
 		send_alert(s, error);
 	if (s->error.text[0])		/* a hook knew better */
