@@ -169,6 +169,13 @@ static int offer_certificates(struct ktls_config *c, struct ktls_error *err)
 
 	if (ret)
 		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
+	ret = trust_use(c, c->x509, err);
+	if (ret)
+		return ret;
+	if (c->o.client) {
+		client_offer(c->x509);
+		return 0;
+	}
 	for (size_t i = 0; i < c->certificates_count && !ret; i++) {
 		struct certificate *one = &c->certificates[i];
 		gnutls_pcert_st *copy;
@@ -208,6 +215,8 @@ int ktls_config_load(struct ktls_config **out, const struct ktls_options *o,
 	c->o.ciphers = c->o.groups = c->o.ticket_key = NULL;
 	ret = make_priority(c, o, err);
 	if (!ret)
+		ret = trust_load(c, o, err);
+	if (!ret)
 		ret = load_certificates(c, o, err);
 	if (!ret)
 		ret = offer_certificates(c, err);
@@ -233,6 +242,7 @@ void ktls_config_put(struct ktls_config *c)
 	for (size_t i = 0; i < c->certificates_count; i++)
 		certificate_free(&c->certificates[i]);
 	free(c->certificates);
+	trust_free(&c->trust);
 	if (c->priority)
 		gnutls_priority_deinit(c->priority);
 	free(c);

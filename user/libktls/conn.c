@@ -25,6 +25,7 @@ struct ktls_conn *connection_new(struct ktls_session *s)
 	} else {
 		c->secrets = s->secrets;
 	}
+	resume_keep(c, s);
 	return c;
 }
 
@@ -59,6 +60,7 @@ void ktls_conn_close(struct ktls_conn *c)
 		return;
 	if (c->tls)
 		gnutls_deinit(c->tls);
+	resume_drop(c);
 	close(c->fd);
 	free(c->identity);
 	explicit_bzero(c, sizeof(*c));

@@ -87,7 +87,10 @@ static bool is_address(const char *name)
 static int set_name(struct ktls_session *s, const char *name)
 {
 	if (!name)
-		return 0;
+		return verify_wants(s->config) && s->config->o.client &&
+		       !s->config->trust.pins_count ? -EINVAL : 0;
+	if (!*name || strlen(name) >= sizeof(s->info.sni))
+		return -EINVAL;
 	s->name = strdup(name);
 	if (!s->name)
 		return -ENOMEM;
@@ -99,11 +102,13 @@ static int set_name(struct ktls_session *s, const char *name)
 
 static int open_tls(struct ktls_session *s, const char *name)
 {
-	unsigned int role = s->config->o.client ? GNUTLS_CLIENT : GNUTLS_SERVER;
+	const struct ktls_options *o = &s->config->o;
+	unsigned int role = o->client ? GNUTLS_CLIENT : GNUTLS_SERVER;
 	int ret;
 
-	ret = gnutls_init(&s->tls, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-				   GNUTLS_NO_TICKETS);
+	if (!o->client || o->no_tickets)
+		role |= GNUTLS_NO_TICKETS;
+	ret = gnutls_init(&s->tls, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (ret) {
 		s->tls = NULL;
 		return -ENOMEM;
@@ -115,6 +120,7 @@ static int open_tls(struct ktls_session *s, const char *name)
 	gnutls_transport_set_ptr2(s->tls, s, (void *)(intptr_t)s->fd);
 	hook_install(s);
 	secrets_watch(s);
+	verify_install(s);
 	return set_name(s, name);
 }
 
@@ -132,7 +138,7 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 	s->start_ns = now_ns();
 	s->config = ktls_config_get(c);
 	s->info.client = c->o.client;
-	s->error.alert_sent = s->error.alert_received = -1;
+	s->alert = s->error.alert_sent = s->error.alert_received = -1;
 	ret = attach_ulp(s);
 	if (ret)
 		goto free_session;
@@ -172,6 +178,7 @@ static void note_names(struct ktls_session *s)
 static int finish(struct ktls_session *s)
 {
 	const struct cipher *c;
+	int ret;
 
 	note_names(s);
 	c = cipher_by_gnutls(gnutls_cipher_get(s->tls));
@@ -182,6 +189,9 @@ static int finish(struct ktls_session *s)
 	s->info.version = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
 			  TLS_1_3_VERSION : TLS_1_2_VERSION;
 	s->info.resumed = gnutls_session_is_resumed(s->tls) != 0;
+	ret = s->judged ? 0 : verify_again(s);
+	if (ret)
+		return ret;
 	s->done = true;
 	return 0;
 }

@@ -11,6 +11,8 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming &&
 	    when == GNUTLS_HOOK_PRE)
 		return limit_check(s, msg);
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming)
+		s->certificate_came = true;
 	return 0;
 }
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * For libktls in the role of a client: a peer that is a GnuTLS server. And for
+ * both roles: certificates of every kind, and a handshake whose outcome is
+ * seen from both ends. Everything else of peer.h works on this peer too.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "peer.h"
+
+/* A directory that lib/pki.sh has filled: gone when the program ends. */
+const char *pki_dir(void);
+/* "DIR/name" in one of a few static buffers; NULL for NULL. */
+const char *pki(const char *name);
+
+struct server {
+	const char *certificate;	/* of pki.sh: NAME.pem and NAME.key */
+	const char *staple;		/* its file, or NULL */
+	const char *ca;			/* of clients, or NULL: asks for none */
+	gnutls_certificate_request_t request;
+	const gnutls_datum_t *ticket_key;	/* NULL: no tickets */
+};
+
+/* Takes @fd over. */
+int server_open(struct peer *p, int fd, const char *priority,
+		const struct server *o);
+/* A client that shows this one whatever the server's CAs are. */
+int client_show(struct peer *p, const char *certificate);
+
+struct outcome {
+	int ours;		/* ktls_session_handshake()'s answer */
+	int theirs;		/* GnuTLS's */
+	int alert;		/* that the peer saw, or -1 */
+	ssize_t after;		/* what it read behind that: 0 for an end */
+};
+
+/* Both ends until both know how it ended. */
+struct outcome meet(struct peer *p, struct ktls_session *s, int fd);
+
+#endif
