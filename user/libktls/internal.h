@@ -135,7 +135,8 @@ struct ktls_conn {
 	gnutls_session_t resumption;	/* takes tickets when @tls is not there */
 	gnutls_datum_t ticket;		/* of TLS 1.2: came in the handshake */
 	unsigned int tickets;		/* that came */
-	time_t ticket_until;		/* of the newest; 0: none has come */
+	uint32_t ticket_lifetime;	/* s, of the one that is being read */
+	time_t ticket_until;		/* of the newest; 0: there is none */
 	time_t valid_until;		/* as in the session */
 	struct ktls_info info;
 };

@@ -33,10 +33,9 @@ static uint32_t get32(const unsigned char *p)
 	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* @body: a NewSessionTicket of TLS 1.3. Lifetime 0 means: do not keep it. */
-static void note_lifetime(struct ktls_conn *c, const unsigned char *body)
+static void note_lifetime(struct ktls_conn *c)
 {
-	uint32_t lifetime = get32(body);
+	uint32_t lifetime = c->ticket_lifetime;
 
 	if (lifetime > LIFETIME_MAX)
 		lifetime = LIFETIME_MAX;
@@ -45,15 +44,24 @@ static void note_lifetime(struct ktls_conn *c, const unsigned char *body)
 		c->ticket_until = c->valid_until;
 }
 
-/* Where GnuTLS reads the connection, it takes the tickets too. */
+/*
+ * Until a ticket is read to its end there is none: GnuTLS drops the old one
+ * first, and would not survive being asked for half of a new one.
+ */
 static int on_ticket(gnutls_session_t tls, unsigned int type, unsigned int when,
 		     unsigned int incoming, const gnutls_datum_t *msg)
 {
 	struct ktls_conn *c = gnutls_session_get_ptr(tls);
 
 	(void)type;
-	if (incoming && when == GNUTLS_HOOK_PRE && msg->size >= 4)
-		note_lifetime(c, msg->data);
+	if (!incoming)
+		return 0;
+	if (when == GNUTLS_HOOK_POST) {
+		note_lifetime(c);
+		return 0;
+	}
+	c->ticket_until = 0;
+	c->ticket_lifetime = msg->size >= 4 ? get32(msg->data) : 0;
 	return 0;
 }
 
@@ -62,7 +70,7 @@ static void watch(struct ktls_conn *c, gnutls_session_t tls)
 	gnutls_session_set_ptr(tls, c);
 	gnutls_handshake_set_hook_function(tls,
 					   GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
-					   GNUTLS_HOOK_PRE, on_ticket);
+					   GNUTLS_HOOK_BOTH, on_ticket);
 }
 
 static ssize_t no_push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
@@ -141,9 +149,8 @@ void resume_keep(struct ktls_conn *c, struct ktls_session *s)
 		s->tls = NULL;
 		session_unhurry(s);
 		cut_off(c->resumption);
-	} else {
-		watch(c, c->tls);
 	}
+	watch(c, c->tls ? c->tls : c->resumption);
 }
 
 static void wipe(gnutls_datum_t *d)
@@ -167,6 +174,7 @@ void resume_drop(struct ktls_conn *c)
 static int bad_ticket(struct ktls_conn *c, enum ktls_reason reason)
 {
 	c->reason = reason;
+	c->ticket_until = 0;	/* who errs is not to be trusted with one */
 	return -EPROTO;
 }
 
@@ -179,13 +187,13 @@ int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len)
 		return bad_ticket(c, KTLS_UNEXPECTED);
 	if (++c->tickets > TICKETS_MAX)
 		return bad_ticket(c, KTLS_TOO_MANY);
+	/* Lifetime 0 means that it is not to be kept. */
 	if (!c->resumption || !get32(msg + 4))
 		return 0;
 	if (gnutls_handshake_write(c->resumption,
 				   GNUTLS_ENCRYPTION_LEVEL_APPLICATION,
 				   msg, len))
 		return bad_ticket(c, KTLS_MALFORMED);
-	note_lifetime(c, msg + 4);
 	return 0;
 }
 
