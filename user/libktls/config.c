@@ -181,6 +181,8 @@ int ktls_config_load(struct ktls_config **out, const struct ktls_options *o,
 	c->o.ciphers = c->o.groups = c->o.ticket_key = NULL;
 	ret = make_priority(c, o, err);
 	if (!ret)
+		ret = trust_load(c, o, err);
+	if (!ret)
 		ret = load_certificates(c, o, err);
 	if (!ret)
 		ret = usage_check(c, o, err);
@@ -211,6 +213,7 @@ void ktls_config_put(struct ktls_config *c)
 	for (size_t i = 0; i < c->certificates_count; i++)
 		certificate_free(&c->certificates[i]);
 	free(c->certificates);
+	trust_free(&c->trust);
 	if (c->priority)
 		gnutls_priority_deinit(c->priority);
 	free(c->alpn_text);

@@ -34,6 +34,7 @@ struct ktls_conn *connection_from(struct ktls_session *s)
 	} else {
 		c->secrets = s->secrets;
 	}
+	resume_keep(c, s);
 	return c;
 }
 
@@ -68,6 +69,7 @@ void ktls_conn_close(struct ktls_conn *c)
 		return;
 	if (c->tls)
 		gnutls_deinit(c->tls);
+	resume_drop(c);
 	close(c->fd);
 	message_drop(c);
 	pthread_mutex_destroy(&c->sending);

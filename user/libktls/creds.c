@@ -11,7 +11,7 @@
 #include "internal.h"
 
 /* A long chain is some 20 KB: whatever is larger is another kind of file. */
-#define CHAIN_MAX 262144
+#define CHAIN_FILE_MAX 262144
 
 int file_read(gnutls_datum_t *out, const char *path, size_t max)
 {
@@ -62,7 +62,7 @@ static int load_chain(struct certificate *c, const char *path,
 		      struct ktls_error *err)
 {
 	gnutls_datum_t pem = {};
-	int ret = file_need(&pem, "certificate", path, CHAIN_MAX, err);
+	int ret = file_need(&pem, "certificate", path, CHAIN_FILE_MAX, err);
 
 	if (ret)
 		goto drop_pem;
@@ -115,7 +115,7 @@ static int load_key(struct certificate *c, const char *path,
 
 	if (token_is(path))
 		return token_load(&c->key, path, err);
-	ret = file_need(&pem, "key", path, CHAIN_MAX, err);
+	ret = file_need(&pem, "key", path, CHAIN_FILE_MAX, err);
 
 	if (!ret)
 		ret = parse_key(c, &pem, path, err);

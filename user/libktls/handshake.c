@@ -45,7 +45,10 @@ static bool is_address(const char *name)
 static int set_name(struct ktls_session *s, const char *name)
 {
 	if (!name)
-		return 0;
+		return verify_wants(s->config) && s->config->o.client &&
+		       !s->config->trust.pins_count ? -EINVAL : 0;
+	if (!*name || strlen(name) >= sizeof(s->info.sni))
+		return -EINVAL;
 	s->name = strdup(name);
 	if (!s->name)
 		return -ENOMEM;
@@ -57,11 +60,13 @@ static int set_name(struct ktls_session *s, const char *name)
 
 static int open_tls(struct ktls_session *s, const char *name)
 {
-	unsigned int role = s->config->o.client ? GNUTLS_CLIENT : GNUTLS_SERVER;
+	const struct ktls_options *o = &s->config->o;
+	unsigned int role = o->client ? GNUTLS_CLIENT : GNUTLS_SERVER;
 	int ret;
 
-	ret = gnutls_init(&s->tls, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-				   GNUTLS_NO_TICKETS);
+	if (!o->client || o->no_tickets)
+		role |= GNUTLS_NO_TICKETS;
+	ret = gnutls_init(&s->tls, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (ret) {
 		s->tls = NULL;
 		return -ENOMEM;
@@ -71,6 +76,7 @@ static int open_tls(struct ktls_session *s, const char *name)
 	flight_use(s);
 	hook_install(s);
 	secrets_watch(s);
+	verify_install(s);
 	return set_name(s, name);
 }
 
@@ -145,6 +151,9 @@ static int finish(struct ktls_session *s)
 	ret = ticket_check(s);
 	if (ret)
 		return session_give_up(s, ret);
+	ret = s->judged ? 0 : verify_again(s);
+	if (ret)
+		return ret;
 	s->done = true;
 	return leave(s);
 }

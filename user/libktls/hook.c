@@ -7,7 +7,6 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 		      const gnutls_datum_t *msg)
 {
 	struct ktls_session *s = gnutls_session_get_ptr(tls);
-
 	int ret = 0;
 
 	if (incoming)
@@ -18,6 +17,8 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 		if (!ret)
 			ret = limit_check(s, msg);
 	}
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming)
+		s->certificate_came = true;
 	return ret;
 }
 

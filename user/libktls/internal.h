@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <time.h>
 #include <linux/tls.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/ocsp.h>
+#include <gnutls/x509.h>
 
 #include "ktls.h"
 
@@ -110,6 +113,15 @@ struct served {
 #define ALPN_MAX 8			/* GnuTLS has no room for more, ... */
 #define ALPN_NAME_MAX 31		/* ... or longer ones */
 
+
+/* Whom we believe. */
+struct trust {
+	gnutls_x509_crt_t *cas;		/* NULL: the system's, or nobody */
+	unsigned int cas_count;
+	unsigned char (*pins)[32];	/* SHA-256 of keys; one must match */
+	size_t pins_count;
+};
+
 struct ktls_config {
 	atomic_uint users;
 	struct ktls_options o;		/* without what points elsewhere */
@@ -125,6 +137,7 @@ struct ktls_config {
 	unsigned int alpn_count;
 	unsigned char ticket_key[TICKET_KEY_SIZE];	/* ticket.c */
 	unsigned char policy[POLICY_SIZE];
+	struct trust trust;
 };
 
 /* --- one handshake --- */
@@ -148,7 +161,6 @@ struct ktls_session {
 	bool met;			/* it has sent a message of TLS */
 	bool done;			/* the handshake is complete */
 	struct flight flight;
-	int alert;			/* to send if it fails; -1: GnuTLS's */
 	const struct vhost *vhost;	/* select.c; NULL before ClientHello */
 	enum ktls_reason lack;		/* offer.c: of what in common */
 	size_t received;		/* bytes, in the handshake */
@@ -159,6 +171,10 @@ struct ktls_session {
 	struct secrets secrets;
 	char *name;			/* a client's: whom it talks to */
 	struct ktls_identity *identity;
+	bool judged;			/* the peer's certificate was, and passed */
+	bool certificate_came;		/* the message; it may be empty */
+	int alert;			/* to send if it fails; -1: GnuTLS's */
+	time_t valid_until;		/* what the peer showed; 0: for ever */
 	ktls_trace_fn *trace;
 	void *trace_ctx;
 	uint64_t start_ns;
@@ -193,6 +209,13 @@ struct ktls_conn {
 	uint64_t limit;			/* or 0: the cipher's */
 
 	struct ktls_identity *identity;
+	struct ktls_config *config;	/* what @tls or @resumption point to */
+	gnutls_session_t resumption;	/* takes tickets when @tls is not there */
+	gnutls_datum_t ticket;		/* of TLS 1.2: came in the handshake */
+	unsigned int tickets;		/* that came */
+	uint32_t ticket_lifetime;	/* s, of the one that is being read */
+	time_t ticket_until;		/* of the newest; 0: there is none */
+	time_t valid_until;		/* as in the session */
 	struct ktls_info info;
 };
 
@@ -263,6 +286,77 @@ int ticket_load(struct ktls_config *c, const struct ktls_options *o,
 		struct ktls_error *err);
 int ticket_enable(struct ktls_session *s, const char *name);
 int ticket_check(struct ktls_session *s);
+
+/* client.c: the certificate that a client shows when asked */
+void client_offer(gnutls_certificate_credentials_t x509);
+
+/* trust.c: options first, then each credentials object */
+int trust_load(struct ktls_config *c, const struct ktls_options *o,
+	       struct ktls_error *err);
+int trust_use(const struct ktls_config *c,
+	      gnutls_certificate_credentials_t x509, struct ktls_error *err);
+void trust_free(struct trust *t);
+
+/* verify.c */
+bool verify_wants(const struct ktls_config *c);
+void verify_install(struct ktls_session *s);
+/*
+ * GnuTLS asks nobody when it resumes a session: the same checks, at the end of
+ * the handshake. 0, or -errno with the alert sent.
+ */
+int verify_again(struct ktls_session *s);
+
+/* facts.c: what a certificate says, as text that is safe to print */
+enum check {
+	CHECK_CHAIN,
+	CHECK_VALIDITY,
+	CHECK_NAME,
+	CHECK_PURPOSE,
+	CHECK_STRENGTH,
+	CHECK_REVOCATION,
+	CHECK_PIN,
+	CHECKS
+};
+
+#define CHAIN_MAX 16	/* GnuTLS's own limit */
+
+struct facts {
+	const struct ktls_session *s;
+	gnutls_x509_crt_t chain[CHAIN_MAX];	/* as the peer sent it */
+	unsigned int count;
+	gnutls_ocsp_resp_t staple;	/* NULL: none, or it is no OCSP response */
+	bool stapled;
+	unsigned int ocsp_status;	/* gnutls_ocsp_cert_status_t */
+	time_t ocsp_next;		/* -1: it does not say */
+};
+
+/* 0 also when there is none. The caller calls facts_drop() in any case. */
+int facts_take(struct facts *f, const struct ktls_session *s);
+void facts_drop(struct facts *f);
+void facts_tell(const struct facts *f, enum check check, char *out,
+		size_t size);
+time_t facts_until(const struct facts *f);
+/* GnuTLS's status bits, where it could not verify the OCSP response. */
+unsigned int facts_reconsider(const struct facts *f, unsigned int status);
+
+/* identity.c */
+int identity_take(struct ktls_session *s, gnutls_x509_crt_t leaf);
+/* Printable ASCII, the rest as \XX (RFC 4514): returns @out. */
+const char *identity_escape(char *out, size_t size, const void *text,
+			    size_t len);
+
+/* resume.c: a client's tickets */
+void resume_keep(struct ktls_conn *c, struct ktls_session *s);
+void resume_drop(struct ktls_conn *c);
+/*
+ * Takes a whole NewSessionTicket message of TLS 1.3, with its header of four
+ * bytes. -EPROTO: it is malformed, or one too many: c->reason.
+ */
+int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len);
+
+/* trace.c */
+void trace_check(struct ktls_session *s, const char *check, bool ok,
+		 const char *detail);
 
 /* handshake.c */
 void session_forget(struct ktls_session *s);

@@ -87,6 +87,10 @@ static const struct reason {
 #undef REASON
 };
 
+/* Clients that follow our list of CAs send none rather than a wrong one. */
+#define NO_CERTIFICATE \
+	"the client sent no certificate, and has to; it may have none that a CA of ours issued"
+
 /* What GnuTLS says; where it words it for programmers, our text is used. */
 static const struct translation {
 	int gnutls;
@@ -151,6 +155,16 @@ static const struct translation {
 	  NULL },
 	{ GNUTLS_E_PK_SIG_VERIFY_FAILED, -EBADMSG, KTLS_BAD_FINISHED, true,
 	  NULL },
+	{ GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, -EKEYREJECTED,
+	  KTLS_BAD_CERTIFICATE, true, NULL },
+	{ GNUTLS_E_CERTIFICATE_ERROR, -EKEYREJECTED, KTLS_BAD_CERTIFICATE,
+	  true, NULL },
+	{ GNUTLS_E_KEY_USAGE_VIOLATION, -EKEYREJECTED, KTLS_WRONG_PURPOSE,
+	  true, NULL },
+	{ GNUTLS_E_CERTIFICATE_REQUIRED, -EKEYREJECTED, KTLS_NO_CERTIFICATE,
+	  true, NO_CERTIFICATE },
+	{ GNUTLS_E_NO_CERTIFICATE_FOUND, -EKEYREJECTED, KTLS_NO_CERTIFICATE,
+	  true, NO_CERTIFICATE },
 	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true,
 	  "out of memory" },
 };
@@ -265,8 +279,25 @@ static struct translation interpret(struct ktls_session *s, int error)
 	return t;
 }
 
-int session_give_up(struct ktls_session *s, int error)
+/*
+ * Whatever alert comes in place of a client's certificate, in TLS 1.2 GnuTLS
+ * only says that it has no certificate.
+ */
+static int unhide(struct ktls_session *s, int error)
 {
+	if (error != GNUTLS_E_NO_CERTIFICATE_FOUND)
+		return error;
+	if (!s->certificate_came &&
+	    gnutls_alert_get(s->tls) != GNUTLS_A_CLOSE_NOTIFY)
+		return GNUTLS_E_FATAL_ALERT_RECEIVED;
+	if (s->alert < 0)		/* RFC 5246 section 7.4.6 */
+		s->alert = GNUTLS_A_HANDSHAKE_FAILURE;
+	return error;
+}
+
+int session_give_up(struct ktls_session *s, int gnutls_error)
+{
+	int error = unhide(s, gnutls_error);
 	struct translation t;
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {

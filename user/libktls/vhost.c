@@ -17,7 +17,8 @@ static int no_memory(struct ktls_error *err)
 }
 
 /* The one of @c's names, new if need be; a client has one for all. */
-static struct vhost *vhost_of(struct ktls_config *c, const char *names)
+static struct vhost *vhost_of(struct ktls_config *c, const char *names,
+			      struct ktls_error *err)
 {
 	struct vhost *v = c->vhosts;
 
@@ -26,12 +27,16 @@ static struct vhost *vhost_of(struct ktls_config *c, const char *names)
 		v++;
 	if (v < c->vhosts + c->vhosts_count)
 		return v;
-	if (gnutls_certificate_allocate_credentials(&v->x509))
+	if (gnutls_certificate_allocate_credentials(&v->x509)) {
+		no_memory(err);
+		return NULL;
+	}
+	c->vhosts_count++;
+	if (trust_use(c, v->x509, err))
 		return NULL;
 	/* Makes set_key() return the index that stapling needs. */
 	gnutls_certificate_set_flags(v->x509, GNUTLS_CERTIFICATE_API_V2);
 	v->names = names;
-	c->vhosts_count++;
 	return v;
 }
 
@@ -115,22 +120,40 @@ static int make_index(struct ktls_config *c)
 	return 0;
 }
 
-int vhosts_make(struct ktls_config *c, struct ktls_error *err)
+static int make_client(struct ktls_config *c, struct ktls_error *err)
 {
-	c->vhosts = calloc(c->certificates_count + 1, sizeof(*c->vhosts));
-	if (!c->vhosts || (c->o.client && !vhost_of(c, "")))
-		return no_memory(err);
-	for (size_t i = 0; i < c->certificates_count && !c->o.client; i++) {
-		struct certificate *one = &c->certificates[i];
-		struct vhost *v = vhost_of(c, one->names);
-		int ret = v ? add(v, one) : GNUTLS_E_MEMORY_ERROR;
+	struct vhost *v = vhost_of(c, "", err);
 
+	if (!v)
+		return -EINVAL;
+	client_offer(v->x509);
+	return 0;
+}
+
+static int make_server(struct ktls_config *c, struct ktls_error *err)
+{
+	for (size_t i = 0; i < c->certificates_count; i++) {
+		struct certificate *one = &c->certificates[i];
+		struct vhost *v = vhost_of(c, one->names, err);
+		int ret;
+
+		if (!v)
+			return -EINVAL;
+		ret = add(v, one);
 		if (ret)
 			return error_set(err, -EINVAL, KTLS_INTERNAL,
 					 "certificate %zu: %s", i + 1,
 					 gnutls_strerror(ret));
 	}
 	return make_index(c) ? no_memory(err) : 0;
+}
+
+int vhosts_make(struct ktls_config *c, struct ktls_error *err)
+{
+	c->vhosts = calloc(c->certificates_count + 1, sizeof(*c->vhosts));
+	if (!c->vhosts)
+		return no_memory(err);
+	return c->o.client ? make_client(c, err) : make_server(c, err);
 }
 
 void vhosts_free(struct ktls_config *c)

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What the peer's certificates say, for the check that they are put to. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct text {
+	char *out;
+	size_t size, used;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	t->used += vsnprintf(t->out + t->used, t->size - t->used, fmt, ap);
+	va_end(ap);
+	if (t->used >= t->size)
+		t->used = t->size - 1;
+}
+
+/* The answer for the peer's own certificate, of several in one response. */
+static int find_answer(struct facts *f)
+{
+	gnutls_ocsp_resp_t r = f->staple;
+	time_t revoked, made;
+	unsigned int i = 0;
+	int ret;
+
+	while ((ret = gnutls_ocsp_resp_check_crt(r, i, f->chain[0])) != 0)
+		if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE || ++i == 64)
+			return ret;
+	return gnutls_ocsp_resp_get_single(r, i, NULL, NULL, NULL, NULL,
+					   &f->ocsp_status, &made,
+					   &f->ocsp_next, &revoked, NULL);
+}
+
+static void take_staple(struct facts *f)
+{
+	gnutls_datum_t der;
+
+	f->ocsp_next = -1;
+	if (gnutls_ocsp_status_request_get2(f->s->tls, 0, &der))
+		return;
+	f->stapled = true;
+	f->ocsp_status = GNUTLS_OCSP_CERT_UNKNOWN;
+	if (gnutls_ocsp_resp_init(&f->staple))
+		f->staple = NULL;
+	else if (!gnutls_ocsp_resp_import(f->staple, &der))
+		find_answer(f);
+}
+
+int facts_take(struct facts *f, const struct ktls_session *s)
+{
+	const gnutls_datum_t *der;
+	unsigned int count;
+
+	*f = (struct facts){ .s = s };
+	der = gnutls_certificate_get_peers(s->tls, &count);
+	if (!der)
+		return 0;
+	if (count > CHAIN_MAX)
+		return -E2BIG;
+	while (f->count < count) {
+		gnutls_x509_crt_t *crt = &f->chain[f->count];
+
+		if (gnutls_x509_crt_init(crt))
+			return -ENOMEM;
+		f->count++;
+		if (gnutls_x509_crt_import(*crt, &der[f->count - 1],
+					   GNUTLS_X509_FMT_DER))
+			return -EBADMSG;
+	}
+	if (count)
+		take_staple(f);
+	return 0;
+}
+
+void facts_drop(struct facts *f)
+{
+	while (f->count)
+		gnutls_x509_crt_deinit(f->chain[--f->count]);
+	if (f->staple)
+		gnutls_ocsp_resp_deinit(f->staple);
+}
+
+/* Did the CA that issued the peer's own certificate sign the response? */
+static bool is_signed(const struct facts *f)
+{
+	gnutls_certificate_credentials_t x509 = NULL;
+	gnutls_x509_trust_list_t cas;
+	gnutls_x509_crt_t issuer;
+	unsigned int status = -1;
+
+	if (!f->staple ||
+	    gnutls_credentials_get(f->s->tls, GNUTLS_CRD_CERTIFICATE,
+				   (void **)&x509))
+		return false;
+	gnutls_certificate_get_trust_list(x509, &cas);
+	if (gnutls_x509_trust_list_get_issuer(cas, f->chain[0], &issuer,
+					      GNUTLS_TL_GET_COPY))
+		return false;
+	if (gnutls_ocsp_resp_verify_direct(f->staple, issuer, &status, 0))
+		status = -1;
+	gnutls_x509_crt_deinit(issuer);
+	return !status;
+}
+
+/*
+ * GnuTLS finds the signer of a response by its name, or in the chain. A root
+ * that issued the certificate itself, and signs by its key's hash, it misses.
+ */
+unsigned int facts_reconsider(const struct facts *f, unsigned int status)
+{
+	if (!(status & GNUTLS_CERT_INVALID_OCSP_STATUS) || f->count != 1 ||
+	    f->ocsp_next == -1 || !is_signed(f))
+		return status;
+	status &= ~GNUTLS_CERT_INVALID_OCSP_STATUS;
+	if (f->ocsp_status == GNUTLS_OCSP_CERT_REVOKED)
+		status |= GNUTLS_CERT_REVOKED;
+	if (f->ocsp_next < time(NULL))
+		status |= GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED;
+	return status == GNUTLS_CERT_INVALID ? 0 : status;
+}
+
+/* No client has to offer a ticket that can only be refused. */
+time_t facts_until(const struct facts *f)
+{
+	time_t until = 0;
+
+	for (unsigned int i = 0; i < f->count; i++) {
+		time_t t = gnutls_x509_crt_get_expiration_time(f->chain[i]);
+
+		if (!until || t < until)
+			until = t;
+	}
+	if (f->stapled && f->ocsp_next != -1 && f->ocsp_next < until)
+		until = f->ocsp_next;
+	return until;
+}
+
+static void add_name_of(struct text *t, int ret, gnutls_datum_t *dn)
+{
+	char text[256];
+
+	if (ret) {
+		add(t, "nobody");
+		return;
+	}
+	add(t, "%.200s", identity_escape(text, sizeof(text), dn->data,
+					 dn->size));
+	gnutls_free(dn->data);
+}
+
+static void tell_chain(const struct facts *f, struct text *t)
+{
+	gnutls_datum_t dn;
+	/* The last is the one whose issuer we have to know. */
+	int ret = gnutls_x509_crt_get_issuer_dn3(f->chain[f->count - 1], &dn,
+						 0);
+
+	add(t, "issued by ");
+	add_name_of(t, ret, &dn);
+	if (f->count > 1)
+		add(t, ", with %u certificates in between", f->count - 1);
+}
+
+static void add_time(struct text *t, time_t at)
+{
+	char text[64];
+	struct tm tm;
+
+	if (gmtime_r(&at, &tm) &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		add(t, "%s", text);
+	else
+		add(t, "?");
+}
+
+/* Of the first certificate that is out of its time, or else the peer's own. */
+static void tell_validity(const struct facts *f, struct text *t)
+{
+	time_t now = time(NULL), from = 0, to = 0;
+	gnutls_datum_t dn;
+	unsigned int i = f->count;
+
+	while (i-- > 0) {
+		from = gnutls_x509_crt_get_activation_time(f->chain[i]);
+		to = gnutls_x509_crt_get_expiration_time(f->chain[i]);
+		if (i && (now < from || now > to))
+			break;
+	}
+	if (i != -1u) {
+		int ret = gnutls_x509_crt_get_dn3(f->chain[i], &dn, 0);
+
+		add(t, "that of its issuer ");
+		add_name_of(t, ret, &dn);
+		add(t, ": ");
+	}
+	add(t, "valid from ");
+	add_time(t, from);
+	add(t, " to ");
+	add_time(t, to);
+	add(t, " UTC");
+}
+
+static void tell_name(const struct facts *f, struct text *t)
+{
+	const char *names = f->s->identity->names;
+
+	add(t, "asked for %.100s, it has %.200s%s", f->s->name,
+	    *names ? names : "no name at all",
+	    strlen(names) > 200 ? " ..." : "");
+}
+
+static void tell_purpose(const struct facts *f, struct text *t)
+{
+	char oid[64];
+	size_t len = sizeof(oid);
+	unsigned int critical;
+
+	add(t, "needed: TLS %s, it has:",
+	    f->s->config->o.client ? "server" : "client");
+	for (unsigned int i = 0; i < 8; i++) {
+		len = sizeof(oid);
+		if (gnutls_x509_crt_get_key_purpose_oid(f->chain[0], i, oid,
+							&len, &critical)) {
+			add(t, "%s", i ? "" : " any");
+			return;
+		}
+		add(t, " %s", !strcmp(oid, GNUTLS_KP_TLS_WWW_SERVER) ?
+			      "TLS server" :
+			      !strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) ?
+			      "TLS client" : oid);
+	}
+}
+
+static void tell_strength(const struct facts *f, struct text *t)
+{
+	for (unsigned int i = 0; i < f->count; i++) {
+		unsigned int bits = 0;
+		int pk = gnutls_x509_crt_get_pk_algorithm(f->chain[i], &bits);
+		int sign = gnutls_x509_crt_get_signature_algorithm(f->chain[i]);
+
+		add(t, "%s%s %u bits, signed with %s", i ? "; " : "",
+		    gnutls_pk_get_name(pk), bits,
+		    gnutls_sign_get_name(sign) ?: "an unknown algorithm");
+	}
+}
+
+static void tell_revocation(const struct facts *f, struct text *t)
+{
+	static const char *const states[] = {
+		[GNUTLS_OCSP_CERT_GOOD] = "good",
+		[GNUTLS_OCSP_CERT_REVOKED] = "revoked",
+		[GNUTLS_OCSP_CERT_UNKNOWN] = "unknown",
+	};
+
+	if (!f->stapled) {
+		add(t, "no OCSP response came with it");
+		return;
+	}
+	add(t, "OCSP response: %s", f->ocsp_status < ARRAY_SIZE(states) ?
+	    states[f->ocsp_status] : "?");
+	if (f->ocsp_next != -1) {
+		add(t, ", until ");
+		add_time(t, f->ocsp_next);
+		add(t, " UTC");
+	}
+}
+
+static void tell_pin(const struct facts *f, struct text *t)
+{
+	add(t, "its key is ");
+	for (size_t i = 0; i < sizeof(f->s->identity->spki_sha256); i++)
+		add(t, "%02x", f->s->identity->spki_sha256[i]);
+}
+
+void facts_tell(const struct facts *f, enum check check, char *out, size_t size)
+{
+	static void (*const tell[CHECKS])(const struct facts *f,
+					  struct text *t) = {
+		[CHECK_CHAIN] = tell_chain,
+		[CHECK_VALIDITY] = tell_validity,
+		[CHECK_NAME] = tell_name,
+		[CHECK_PURPOSE] = tell_purpose,
+		[CHECK_STRENGTH] = tell_strength,
+		[CHECK_REVOCATION] = tell_revocation,
+		[CHECK_PIN] = tell_pin,
+	};
+	struct text t = { out, size, 0 };
+
+	*out = '\0';
+	tell[check](f, &t);
+}
