@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <gnutls/abstract.h>
+#include <gnutls/x509.h>
 
 #include "server.h"
 
@@ -230,4 +231,36 @@ struct outcome meet(struct peer *p, struct ktls_session *s, int fd)
 	if (o.ours)
 		listen_on(p, &o);
 	return o;
+}
+
+const char *const priorities[2] = {
+	"NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+};
+
+void end_close(struct end *e)
+{
+	ktls_session_free(e->s);
+	ktls_config_put(e->config);
+	peer_close(&e->p);
+	if (e->fd >= 0)
+		close(e->fd);
+}
+
+void pin_of(const char *name, char hex[65])
+{
+	gnutls_x509_crt_t crt;
+	gnutls_datum_t pem;
+	unsigned char id[32];
+	size_t len = sizeof(id);
+	char file[64];
+
+	snprintf(file, sizeof(file), "%s.pem", name);
+	gnutls_load_file(pki(file), &pem);
+	gnutls_x509_crt_init(&crt);
+	gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM);
+	gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, id, &len);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_free(pem.data);
+	for (size_t i = 0; i < sizeof(id); i++)
+		sprintf(hex + 2 * i, "%02x", id[i]);
 }

@@ -38,4 +38,42 @@ struct outcome {
 /* Both ends until both know how it ended. */
 struct outcome meet(struct peer *p, struct ktls_session *s, int fd);
 
+/* A session of ours and its peer. */
+struct end {
+	struct ktls_config *config;
+	struct ktls_session *s;
+	int fd;
+	struct peer p;
+};
+
+/* [0] for TLS 1.2 only, [1] for TLS 1.3 only */
+extern const char *const priorities[2];
+
+void end_close(struct end *e);
+/* SHA-256 of the key of pki.sh's @name, in hex. */
+void pin_of(const char *name, char hex[65]);
+
+/* The last eight NewSessionTickets of a server, with the header they get. */
+extern unsigned char sent[8][4096];
+extern size_t sent_len[8];
+extern unsigned int sent_count;
+
+/* A client of ours at a server; close with leave(). */
+struct visit {
+	struct ktls_session *s;
+	struct ktls_conn *c;
+	int fd;
+	struct peer p;
+	struct outcome o;
+};
+
+/* A client's, with kernel TLS or without; NULL: it was said why. */
+struct ktls_config *client_config(const struct ktls_options *change,
+				  bool kernel);
+/* 0, or the first error; the outcome of the handshake is in v->o. */
+int visit(struct visit *v, const struct server *server, int version,
+	  struct ktls_config *config, const char *name, const void *ticket,
+	  size_t len);
+void leave(struct visit *v);
+
 #endif
