@@ -19,7 +19,7 @@
 #define V13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 /* What most tests need; @o's pairs are pki.sh's @names. */
-struct end {
+struct sides {
 	struct ktls_config *config;
 	struct ktls_session *s;
 	struct ktls_conn *c;
@@ -28,7 +28,7 @@ struct end {
 	struct ktls_error err;
 };
 
-static int load(struct end *e, const char *const names[], struct ktls_options o)
+static int load(struct sides *e, const char *const names[], struct ktls_options o)
 {
 	static char paths[2 * PAIRS_MAX][128];
 	struct ktls_pair pairs[PAIRS_MAX] = {};
@@ -50,7 +50,7 @@ static int load(struct end *e, const char *const names[], struct ktls_options o)
 	return ktls_config_load(&e->config, &o, &e->err);
 }
 
-static int meet_up(struct end *e, const char *priority)
+static int meet_up(struct sides *e, const char *priority)
 {
 	int fds[2], ret = peer_tcp(fds);
 
@@ -61,7 +61,7 @@ static int meet_up(struct end *e, const char *priority)
 	return ret ? ret : peer_open(&e->p, fds[1], priority, 0);
 }
 
-static void leave(struct end *e)
+static void part(struct sides *e)
 {
 	ktls_session_free(e->s);
 	peer_close(&e->p);
@@ -119,7 +119,7 @@ static bool got(struct peer *p, const char *name)
 /* --- a row for each way in which it can end --- */
 
 FIXTURE(hello) {
-	struct end e;
+	struct sides e;
 };
 FIXTURE_VARIANT(hello) {
 	const char *const pairs[PAIRS_MAX];
@@ -236,11 +236,11 @@ FIXTURE_SETUP(hello)
 
 FIXTURE_TEARDOWN(hello)
 {
-	leave(&self->e);
+	part(&self->e);
 	ktls_config_put(self->e.config);
 }
 
-static void served(struct __test_metadata *const _metadata, struct end *e,
+static void served(struct __test_metadata *const _metadata, struct sides *e,
 		   const char *who, const char *protocol)
 {
 	char buf[8] = "";
@@ -282,7 +282,7 @@ TEST_F(hello, ends_as_it_should)
 /* --- bytes in place of a client --- */
 
 FIXTURE(bytes) {
-	struct end e;
+	struct sides e;
 };
 FIXTURE_VARIANT(bytes) {
 	const char *bytes;
@@ -316,7 +316,7 @@ FIXTURE_SETUP(bytes)
 
 FIXTURE_TEARDOWN(bytes)
 {
-	leave(&self->e);
+	part(&self->e);
 	ktls_config_put(self->e.config);
 }
 
@@ -352,7 +352,7 @@ TEST_F(bytes, are_refused)
 /* --- a true hello, cut, swollen or bent --- */
 
 FIXTURE(mangled) {
-	struct end e;
+	struct sides e;
 	unsigned char hello[4096];
 	size_t len;
 };
@@ -373,12 +373,12 @@ FIXTURE_SETUP(mangled)
 	/* The pull has flushed it: it waits at the other end. */
 	self->len = recv(self->e.fd, self->hello, sizeof(self->hello), 0);
 	ASSERT_LT(100, self->len);
-	leave(&self->e);
+	part(&self->e);
 }
 
 FIXTURE_TEARDOWN(mangled)
 {
-	leave(&self->e);
+	part(&self->e);
 	ktls_config_put(self->e.config);
 }
 
@@ -400,7 +400,7 @@ TEST_F(mangled, cut_anywhere_it_ends_at_once)
 			TH_LOG("at %zu", cut);
 		ASSERT_EQ(KTLS_HANGUP, ktls_session_error(self->e.s)->reason)
 			TH_LOG("at %zu", cut);
-		leave(&self->e);
+		part(&self->e);
 	}
 }
 
@@ -422,7 +422,7 @@ TEST_F(mangled, cut_after_our_flight)
 		ASSERT_EQ(-ECONNABORTED, ktls_session_handshake(self->e.s))
 			TH_LOG("at %zu", cut);
 		ASSERT_EQ(KTLS_HANGUP, ktls_session_error(self->e.s)->reason);
-		leave(&self->e);
+		part(&self->e);
 	}
 }
 
@@ -440,7 +440,7 @@ TEST_F(mangled, bent_anywhere_it_ends)
 		EXPECT_NE(KTLS_INTERNAL, ktls_session_error(self->e.s)->reason)
 			TH_LOG("at %zu: %s", at,
 			       ktls_session_error(self->e.s)->text);
-		leave(&self->e);
+		part(&self->e);
 	}
 }
 
@@ -506,7 +506,7 @@ TEST_F(mangled, a_wrong_finished)
 /* --- configurations that cannot work: said at load --- */
 
 FIXTURE(config) {
-	struct end e;
+	struct sides e;
 };
 FIXTURE_VARIANT(config) {
 	const char *const pairs[PAIRS_MAX];

@@ -71,7 +71,7 @@ static int write_master(const char *name, int fill, size_t len)
 }
 
 /* A client's visit to a service. */
-struct visit {
+struct call {
 	struct ktls_session *s;
 	struct ktls_conn *c;
 	int fd;
@@ -82,7 +82,7 @@ struct visit {
 	bool data_flows;
 };
 
-static bool data_flows(struct visit *v)
+static bool data_flows(struct call *v)
 {
 	static char out[20000], in[20000];
 	size_t got = 0;
@@ -107,7 +107,7 @@ static bool data_flows(struct visit *v)
 	return !memcmp(in, out, sizeof(in));
 }
 
-static void pay(struct visit *v, struct ktls_config *c, const char *priority,
+static void pay(struct call *v, struct ktls_config *c, const char *priority,
 		const char *sni, const gnutls_datum_t *ticket)
 {
 	int fds[2];
@@ -131,7 +131,7 @@ static void pay(struct visit *v, struct ktls_config *c, const char *priority,
 		v->data_flows = data_flows(v);
 }
 
-static void end(struct visit *v)
+static void end(struct call *v)
 {
 	ktls_session_free(v->s);
 	peer_close(&v->p);
@@ -141,7 +141,7 @@ static void end(struct visit *v)
 		close(v->fd);
 }
 
-static bool take_ticket(struct visit *v, gnutls_datum_t *out)
+static bool take_ticket(struct call *v, gnutls_datum_t *out)
 {
 	return gnutls_session_get_flags(v->p.tls) &
 	       GNUTLS_SFLAGS_SESSION_TICKET &&
@@ -153,7 +153,7 @@ static bool take_ticket(struct visit *v, gnutls_datum_t *out)
 FIXTURE(ticket) {
 	struct ktls_config *from, *to;
 	gnutls_datum_t ticket;
-	struct visit first, second;
+	struct call first, second;
 };
 FIXTURE_VARIANT(ticket) {
 	struct service from, to;
@@ -236,7 +236,7 @@ static void go(struct __test_metadata *const _metadata,
 	       FIXTURE_DATA(ticket) *self, const FIXTURE_VARIANT(ticket) *variant,
 	       const char *priority, bool resumes)
 {
-	struct visit *v = &self->second;
+	struct call *v = &self->second;
 
 	pay(&self->first, self->from, priority, variant->from_sni, NULL);
 	ASSERT_TRUE(self->first.data_flows)
@@ -270,7 +270,7 @@ TEST_F(ticket, of_13_works_only_where_it_may)
 
 FIXTURE(version) {
 	struct ktls_config *config;
-	struct visit v;
+	struct call v;
 	gnutls_datum_t ticket;
 };
 FIXTURE_VARIANT(version) {
