@@ -4,18 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <gnutls/gnutls.h>
 #include <jansson.h>
 
 #include "events.h"
 
 /* Which fields an event may have, in the order in which it has them. */
 static const char *const fields[KTLS_STEPS] = {
-	[KTLS_STEP_CLIENT_HELLO] = "versions ciphers groups signatures key_shares sni alpn random session_ticket psk size",
-	[KTLS_STEP_HELLO_RETRY_REQUEST] = "version cipher group random psk size",
+	[KTLS_STEP_CLIENT_HELLO] =
+	"versions ciphers groups signatures key_shares sni alpn random session_ticket psk size",
+	[KTLS_STEP_HELLO_RETRY_REQUEST] =
+	"version cipher group random psk size",
 	[KTLS_STEP_SERVER_HELLO] = "version cipher group random psk size",
 	[KTLS_STEP_ENCRYPTED_EXTENSIONS] = "alpn size",
 	[KTLS_STEP_CERTIFICATE_REQUEST] = "size",
-	[KTLS_STEP_CERTIFICATE] = "count subject issuer names not_before not_after key signature spki_sha256 staple size",
+	[KTLS_STEP_CERTIFICATE] =
+	"count subject issuer names not_before not_after key signature spki_sha256 staple size",
 	[KTLS_STEP_CERTIFICATE_STATUS] = "size",
 	[KTLS_STEP_CERTIFICATE_VERIFY] = "algorithm size",
 	[KTLS_STEP_SERVER_KEY_EXCHANGE] = "kind group algorithm size",
@@ -106,8 +110,8 @@ static void check_json(struct events *events, const struct ktls_event *e)
 	if (!json)
 		fault(events, "not JSON: %.*s", (int)len, line);
 	for (size_t i = 0; json && i < e->count; i++) {
-		const char *is = json_string_value(
-			json_object_get(got, e->fields[i].name));
+		json_t *value = json_object_get(got, e->fields[i].name);
+		const char *is = json_string_value(value);
 
 		if (!is || strcmp(is, e->fields[i].value))
 			fault(events, "JSON has %s as %s", e->fields[i].name,
@@ -195,11 +199,12 @@ bool events_leak(const struct events *e, const struct events *other)
 	for (size_t i = 0; i < other->secrets_count; i++) {
 		const char *hex = strrchr(other->secrets[i], ' ') + 1;
 		unsigned char raw[8];
+		size_t len = sizeof(raw);
 
 		/* A part of it is a leak, too. */
-		for (size_t j = 0; j < sizeof(raw); j++)
-			sscanf(hex + 2 * j, "%2hhx", &raw[j]);
-		if (contains(e, hex, 16) || contains(e, raw, sizeof(raw)))
+		gnutls_hex_decode(&(gnutls_datum_t){ (void *)hex, 2 * len },
+				  raw, &len);
+		if (contains(e, hex, 2 * len) || contains(e, raw, len))
 			return true;
 	}
 	return false;

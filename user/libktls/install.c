@@ -96,7 +96,7 @@ static int install_one(struct ktls_session *s, const struct direction *d)
 				   d->name, ktls_version_name(s->info.version),
 				   c->name, strerror(errno));
 	else
-		trace_install(s, d->trace, c, st.seq, KTLS_MODE_SW);
+		trace_install(s, d->trace, c, st.seq);
 wipe:
 	explicit_bzero(&crypto, sizeof(crypto));
 	return ret;
@@ -105,6 +105,8 @@ wipe:
 /* Whatever GnuTLS still held would be lost, or encrypted twice. */
 static int check_quiet(struct ktls_session *s)
 {
+	if (s->error.text[0])		/* it has failed, and said why */
+		return -EINVAL;
 	if (!s->tls || !s->done)
 		return session_fail(s, -EINVAL, KTLS_INTERNAL,
 				    "the handshake is not complete");
@@ -156,7 +158,7 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 	if (!ret)
 		ret = place_keys(s);
 	/* TX is not set, so what GnuTLS writes passes as it is. */
-	if (ret && s->tls &&
+	if (ret && s->done && s->tls &&
 	    gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
 			      GNUTLS_A_INTERNAL_ERROR) >= 0) {
 		s->error.alert_sent = GNUTLS_A_INTERNAL_ERROR;

@@ -190,8 +190,7 @@ void trace_check(struct ktls_session *s, const char *check, bool ok,
 void trace_skip(struct ktls_session *s, const char *check, const char *detail);
 void trace_alert(struct ktls_session *s, int alert, bool fatal, bool incoming);
 void trace_install(struct ktls_session *s, const char *direction,
-		   const struct cipher *c, const unsigned char seq[8],
-		   enum ktls_mode mode);
+		   const struct cipher *c, const unsigned char seq[8]);
 /* Only the first of these two counts. */
 void trace_done(struct ktls_session *s);
 void trace_failed(struct ktls_session *s);
@@ -212,6 +211,9 @@ void session_unhurry(struct ktls_session *s);
 struct ktls_conn *connection_new(int fd, const struct ktls_info *info);
 /* Takes the socket, the secrets and the identity of @s. */
 struct ktls_conn *connection_from(struct ktls_session *s);
+
+/* mode.c: @info's modes from the kernel's mouth, or as they were */
+int mode_ask(int fd, struct ktls_info *info);
 
 /* hook.c: looks at each handshake message as it passes */
 void hook_install(struct ktls_session *s);

@@ -334,6 +334,14 @@ int ktls_handoff_recv(int sock, struct ktls_conn **out);
 int ktls_conn_fd(const struct ktls_conn *c);
 const struct ktls_info *ktls_conn_info(const struct ktls_conn *c);
 const struct ktls_identity *ktls_conn_identity(const struct ktls_conn *c);
+/*
+ * Asks the kernel whether the network card does the records, and puts the
+ * answer in ktls_conn_info(): until then tx_mode and rx_mode are
+ * KTLS_MODE_SW wherever the kernel has the keys. It costs a message each way
+ * on a netlink socket. -EPERM: this kernel tells only CAP_NET_ADMIN; -ENOENT:
+ * it has no tcp_diag module.
+ */
+int ktls_conn_mode(struct ktls_conn *c);
 /* Why it has ended, once a call said so. */
 enum ktls_reason ktls_conn_reason(const struct ktls_conn *c);
 /* The fatal alert that the peer sent, or -1. */

@@ -102,9 +102,18 @@ static const char *const modes[] = {
 	[KTLS_MODE_DEVICE] = "device",
 };
 
+/* Who cannot be told better gets what is true of nearly all machines. */
+static const char *mode_name(int fd, bool rx)
+{
+	struct ktls_info info = { .tx_mode = KTLS_MODE_SW,
+				  .rx_mode = KTLS_MODE_SW };
+
+	mode_ask(fd, &info);
+	return modes[rx ? info.rx_mode : info.tx_mode];
+}
+
 void trace_install(struct ktls_session *s, const char *direction,
-		   const struct cipher *c, const unsigned char seq[8],
-		   enum ktls_mode mode)
+		   const struct cipher *c, const unsigned char seq[8])
 {
 	unsigned long long number = 0;
 	struct note n;
@@ -118,7 +127,7 @@ void trace_install(struct ktls_session *s, const char *direction,
 	note_add(&n, "cipher", "%s", c->name);
 	note_add(&n, "struct", "%s", c->structure);
 	note_add(&n, "sequence", "%llu", number);
-	note_add(&n, "mode", "%s", modes[mode]);
+	note_add(&n, "mode", "%s", mode_name(s->fd, direction[0] == 'r'));
 	note_emit(s, &n);
 }
 
