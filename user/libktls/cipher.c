@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What GnuTLS and the kernel call the same thing, and where its parts go. */
 #include <assert.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -13,6 +14,7 @@
 	.kernel = TLS_CIPHER_##kernel_id,				\
 	.name = text,							\
 	.records = limit,						\
+	.structure = #type,						\
 	.size = sizeof(struct type),					\
 	.key = SPAN(type, key),						\
 	.iv = SPAN(type, iv),						\
@@ -65,6 +67,31 @@ static const struct version {
 	{ TLS_1_2_VERSION, "TLS 1.2" },
 	{ TLS_1_3_VERSION, "TLS 1.3" },
 };
+
+/* By name: what an older GnuTLS does not have it never names. */
+static const struct group {
+	const char *gnutls;
+	uint16_t number;
+} groups[] = {
+	{ "SECP256R1", 0x0017 },
+	{ "SECP384R1", 0x0018 },
+	{ "SECP521R1", 0x0019 },
+	{ "X25519", 0x001d },
+	{ "X448", 0x001e },
+	{ "SECP256R1-MLKEM768", 0x11eb },
+	{ "X25519-MLKEM768", 0x11ec },
+	{ "SECP384R1-MLKEM1024", 0x11ed },
+};
+
+uint16_t group_of(gnutls_session_t tls)
+{
+	const char *name = gnutls_group_get_name(gnutls_group_get(tls));
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(groups); i++)
+		if (!strcmp(groups[i].gnutls, name))
+			return groups[i].number;
+	return 0;
+}
 
 const struct cipher *cipher_by_gnutls(gnutls_cipher_algorithm_t id)
 {

@@ -9,10 +9,12 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 	struct ktls_session *s = gnutls_session_get_ptr(tls);
 	int ret = 0;
 
+	if (when != GNUTLS_HOOK_PRE)
+		return 0;
 	if (incoming)
 		s->met = true;
-	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming &&
-	    when == GNUTLS_HOOK_PRE) {
+	trace_message(s, type, incoming, msg);
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming) {
 		ret = select_vhost(s, msg);
 		if (!ret)
 			ret = limit_check(s, msg);

@@ -12,10 +12,10 @@
 static const struct direction {
 	int option;
 	unsigned int read;
-	const char *name;
+	const char *name, *trace;
 } directions[] = {
-	{ TLS_RX, 1, "receiving" },
-	{ TLS_TX, 0, "sending" },
+	{ TLS_RX, 1, "receiving", "rx" },
+	{ TLS_TX, 0, "sending", "tx" },
 };
 
 /*
@@ -96,6 +96,8 @@ static int install_one(struct ktls_session *s, const struct direction *d)
 				   "the kernel refused the key for %s (%s, %s): %s",
 				   d->name, ktls_version_name(s->info.version),
 				   c->name, strerror(errno));
+	else
+		trace_install(s, d->trace, c, st.seq);
 wipe:
 	explicit_bzero(&crypto, sizeof(crypto));
 	return ret;
@@ -104,6 +106,8 @@ wipe:
 /* Whatever GnuTLS still held would be lost, or encrypted twice. */
 static int check_quiet(struct ktls_session *s)
 {
+	if (s->error.text[0])		/* it has failed, and said why */
+		return -EINVAL;
 	if (!s->tls || !s->done)
 		return session_fail(s, -EINVAL, KTLS_INTERNAL,
 				    "the handshake is not complete");
@@ -193,10 +197,12 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 	if (!ret)
 		ret = place_keys(s);
 	/* TX is not set, so what GnuTLS writes passes as it is. */
-	if (ret && s->tls) {
-		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
-				  GNUTLS_A_INTERNAL_ERROR);
-		flight_send(s);
+	if (ret && s->done && s->tls &&
+	    gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
+			      GNUTLS_A_INTERNAL_ERROR) >= 0 &&
+	    !flight_send(s)) {
+		s->error.alert_sent = GNUTLS_A_INTERNAL_ERROR;
+		trace_alert(s, GNUTLS_A_INTERNAL_ERROR, true, false);
 	}
 	if (!ret) {
 		c = connection_from(s);
@@ -206,6 +212,10 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 			ret = session_fail(s, -ENOMEM, KTLS_INTERNAL,
 					   "out of memory");
 	}
+	if (ret)
+		trace_failed(s);
+	else
+		trace_done(s);
 	session_forget(s);
 	return ret;
 }

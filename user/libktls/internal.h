@@ -77,7 +77,8 @@ struct cipher {
 	gnutls_mac_algorithm_t hash;	/* of its TLS 1.3 suite */
 	uint16_t kernel;		/* TLS_CIPHER_* */
 	const char *name;
-	size_t size;			/* of the structure */
+	const char *structure;		/* the kernel's, for the trace */
+	size_t size;			/* of it */
 	uint64_t records;		/* under one key at most; 0: any */
 	struct span key, iv, salt, seq;
 };
@@ -178,6 +179,9 @@ struct ktls_session {
 	ktls_trace_fn *trace;
 	void *trace_ctx;
 	uint64_t start_ns;
+	bool told;			/* the trace has its last event */
+	bool exchanged;			/* and that of the key exchange */
+	uint16_t exchange_group;	/* TLS 1.2: of ServerKeyExchange */
 	void (*keylog)(void *ctx, const char *line);
 	void *keylog_ctx;
 	struct ktls_info info;
@@ -225,6 +229,8 @@ extern const size_t ciphers_count;
 
 const struct cipher *cipher_by_gnutls(gnutls_cipher_algorithm_t id);
 const struct cipher *cipher_by_kernel(uint16_t id);
+/* The group of the key exchange, as IANA numbers them; 0: there was none. */
+uint16_t group_of(gnutls_session_t tls);
 
 /* reason.c: all return an error number, so that callers can return it on */
 int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
@@ -232,6 +238,24 @@ int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
 int session_fail(struct ktls_session *s, int ret, enum ktls_reason reason,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int session_give_up(struct ktls_session *s, int gnutls_error);
+
+/*
+ * trace.c: each does nothing unless ktls_session_trace() was called. @incoming:
+ * it came from the peer. @detail may be NULL, or the peer's words, but no
+ * secret.
+ */
+uint64_t clock_ns(void);
+void trace_message(struct ktls_session *s, unsigned int type, bool incoming,
+		   const gnutls_datum_t *msg);
+void trace_check(struct ktls_session *s, const char *check, bool ok,
+		 const char *detail);
+void trace_skip(struct ktls_session *s, const char *check, const char *detail);
+void trace_alert(struct ktls_session *s, int alert, bool fatal, bool incoming);
+void trace_install(struct ktls_session *s, const char *direction,
+		   const struct cipher *c, const unsigned char seq[8]);
+/* Only the first of these two counts. */
+void trace_done(struct ktls_session *s);
+void trace_failed(struct ktls_session *s);
 
 /* config.c */
 int config_use(struct ktls_config *c, gnutls_session_t tls);
@@ -371,6 +395,9 @@ void flight_use(struct ktls_session *s);
 int flight_send(struct ktls_session *s);
 bool flight_is_too_long(const struct ktls_session *s);
 void flight_free(struct ktls_session *s);
+
+/* mode.c: @info's modes from the kernel's mouth, or as they were */
+int mode_ask(int fd, struct ktls_info *info);
 
 /* hook.c: looks at each handshake message as it passes */
 void hook_install(struct ktls_session *s);

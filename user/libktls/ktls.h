@@ -257,8 +257,9 @@ typedef void ktls_trace_fn(void *ctx, const struct ktls_event *e);
 const char *ktls_step_name(enum ktls_step step);
 /*
  * One line, with its newline, without a terminating zero's need: JSON, or
- * text for people. Returns its length; at most KTLS_LINE_MAX bytes, the rest
- * of a field that is longer is left out.
+ * text for people. Returns its length; at most KTLS_LINE_MAX bytes. What is
+ * longer loses fields, or the end of one, and stays a valid object; 0: @size
+ * is too small for one without fields.
  */
 size_t ktls_event_json(char *out, size_t size, const struct ktls_event *e);
 size_t ktls_event_text(char *out, size_t size, const struct ktls_event *e);
@@ -278,7 +279,10 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 
 /* Before the first ktls_session_handshake(). */
 void ktls_session_trace(struct ktls_session *s, ktls_trace_fn *fn, void *ctx);
-/* Lines of the NSS key log format, secrets all: for debuggers only. */
+/*
+ * Lines of the NSS key log format, without their newline, secrets all: for
+ * debuggers only. @fn must wipe its copies.
+ */
 void ktls_session_keylog(struct ktls_session *s,
 			 void (*fn)(void *ctx, const char *line), void *ctx);
 /* What ktls_conn_ticket() gave. A server may decline it. */
@@ -330,6 +334,14 @@ int ktls_handoff_recv(int sock, struct ktls_conn **out);
 int ktls_conn_fd(const struct ktls_conn *c);
 const struct ktls_info *ktls_conn_info(const struct ktls_conn *c);
 const struct ktls_identity *ktls_conn_identity(const struct ktls_conn *c);
+/*
+ * Asks the kernel whether the network card does the records, and puts the
+ * answer in ktls_conn_info(): until then tx_mode and rx_mode are
+ * KTLS_MODE_SW wherever the kernel has the keys. It costs a message each way
+ * on a netlink socket. -EPERM: this kernel tells only CAP_NET_ADMIN; -ENOENT:
+ * it has no tcp_diag module.
+ */
+int ktls_conn_mode(struct ktls_conn *c);
 /* Why it has ended, once a call said so. */
 enum ktls_reason ktls_conn_reason(const struct ktls_conn *c);
 /* The fatal alert that the peer sent, or -1. */
