@@ -43,6 +43,8 @@ static void fail(struct conn *c, int err)
 		abort_conn(c, "cut off, the file shrank while it was sent");
 	else if (err == -ECONNABORTED)
 		abort_conn(c, "truncated by the peer, no close_notify");
+	else if (ktls_conn_reason(c->tls))
+		abort_conn(c, ktls_reason_text(ktls_conn_reason(c->tls)));
 	else
 		abort_conn(c, strerror(-err));
 }

@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "httpd.h"
 
@@ -13,11 +11,10 @@ static ssize_t send_some(struct conn *c, const char *buf, size_t len, int flags)
 	ssize_t n;
 
 	do {
-		n = send(c->watch.fd, buf, len,
-			 MSG_NOSIGNAL | MSG_DONTWAIT | flags);
-	} while (n < 0 && errno == EINTR);
+		n = ktls_send(c->tls, buf, len, MSG_DONTWAIT | flags);
+	} while (n == -EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return n == -EAGAIN ? 0 : n;
 	c->turn -= (size_t)n < c->turn ? (size_t)n : c->turn;
 	return n;
 }
@@ -75,7 +72,7 @@ static int send_body(struct conn *c)
 
 		if (!want)
 			return 0;		/* others first */
-		n = sendfile(c->watch.fd, c->file->file.fd, &c->off, want);
+		n = ktls_sendfile(c->tls, c->file->file.fd, &c->off, want);
 		if (n > 0) {
 			c->turn -= n;
 			if ((size_t)n < want)
@@ -84,10 +81,10 @@ static int send_body(struct conn *c)
 		}
 		if (n == 0)
 			return -ENODATA;	/* the file shrank under us */
-		if (errno == EAGAIN)
+		if (n == -EAGAIN)
 			return 0;
-		if (errno != EINTR)
-			return -errno;
+		if (n != -EINTR)
+			return n;
 	}
 	return 1;
 }

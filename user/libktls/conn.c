@@ -6,16 +6,26 @@
 
 #include "internal.h"
 
-struct ktls_conn *connection_new(struct ktls_session *s)
+struct ktls_conn *connection_new(int fd, const struct ktls_info *info)
 {
 	struct ktls_conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	c->fd = s->fd;
+	c->fd = fd;
 	c->in = 1;
 	c->alert = -1;
-	c->info = s->info;
+	c->info = *info;
+	pthread_mutex_init(&c->sending, NULL);
+	return c;
+}
+
+struct ktls_conn *connection_from(struct ktls_session *s)
+{
+	struct ktls_conn *c = connection_new(s->fd, &s->info);
+
+	if (!c)
+		return NULL;
 	c->identity = s->identity;
 	s->identity = NULL;
 	if (s->info.tx_mode == KTLS_MODE_USER) {
@@ -60,6 +70,8 @@ void ktls_conn_close(struct ktls_conn *c)
 	if (c->tls)
 		gnutls_deinit(c->tls);
 	close(c->fd);
+	message_drop(c);
+	pthread_mutex_destroy(&c->sending);
 	free(c->identity);
 	explicit_bzero(c, sizeof(*c));
 	free(c);

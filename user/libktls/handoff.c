@@ -133,13 +133,9 @@ static int make_conn(struct ktls_conn **out, int fd, const struct message *msg)
 	if (!is_tcp(fd) || !has_keys(fd, TLS_RX, &msg->info) ||
 	    !has_keys(fd, TLS_TX, &msg->info))
 		return -EBADMSG;
-	c = calloc(1, sizeof(*c));
+	c = connection_new(fd, &msg->info);
 	if (!c)
 		return -ENOMEM;
-	c->fd = fd;
-	c->in = 1;
-	c->alert = -1;
-	c->info = msg->info;
 	c->secrets = msg->secrets;
 	*out = c;
 	return 0;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "internal.h"
 
@@ -21,14 +20,6 @@
 
 /* Warnings and other interruptions that one call bears. */
 #define INTERRUPTIONS_MAX 16
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static int attach_ulp(struct ktls_session *s)
 {
@@ -129,7 +120,7 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 	if (!s)
 		return -ENOMEM;
 	s->fd = fd;
-	s->start_ns = now_ns();
+	s->start_ns = clock_ns();
 	s->config = ktls_config_get(c);
 	s->info.client = c->o.client;
 	s->error.alert_sent = s->error.alert_received = -1;
@@ -182,6 +173,7 @@ static int finish(struct ktls_session *s)
 	s->info.version = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
 			  TLS_1_3_VERSION : TLS_1_2_VERSION;
 	s->info.resumed = gnutls_session_is_resumed(s->tls) != 0;
+	s->info.group = group_of(s->tls);
 	s->done = true;
 	return 0;
 }
@@ -196,10 +188,16 @@ int ktls_session_handshake(struct ktls_session *s)
 		return -EINVAL;		/* it has failed before */
 	for (int i = 0; i < INTERRUPTIONS_MAX; i++) {
 		ret = gnutls_handshake(s->tls);
-		if (!ret)
-			return finish(s);
+		if (!ret) {
+			ret = finish(s);
+			if (ret)
+				trace_failed(s);
+			return ret;
+		}
 		if (ret == GNUTLS_E_AGAIN)
 			return -EAGAIN;
+		if (ret == GNUTLS_E_WARNING_ALERT_RECEIVED)
+			trace_alert(s, gnutls_alert_get(s->tls), false, true);
 		if (gnutls_error_is_fatal(ret))
 			break;
 	}

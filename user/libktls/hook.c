@@ -8,8 +8,10 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 {
 	struct ktls_session *s = gnutls_session_get_ptr(tls);
 
-	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming &&
-	    when == GNUTLS_HOOK_PRE)
+	if (when != GNUTLS_HOOK_PRE)
+		return 0;
+	trace_message(s, type, incoming, msg);
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming)
 		return limit_check(s, msg);
 	return 0;
 }

@@ -11,10 +11,10 @@
 static const struct direction {
 	int option;
 	unsigned int read;
-	const char *name;
+	const char *name, *trace;
 } directions[] = {
-	{ TLS_RX, 1, "receiving" },
-	{ TLS_TX, 0, "sending" },
+	{ TLS_RX, 1, "receiving", "rx" },
+	{ TLS_TX, 0, "sending", "tx" },
 };
 
 /*
@@ -95,6 +95,8 @@ static int install_one(struct ktls_session *s, const struct direction *d)
 				   "the kernel refused the key for %s (%s, %s): %s",
 				   d->name, ktls_version_name(s->info.version),
 				   c->name, strerror(errno));
+	else
+		trace_install(s, d->trace, c, st.seq, KTLS_MODE_SW);
 wipe:
 	explicit_bzero(&crypto, sizeof(crypto));
 	return ret;
@@ -154,17 +156,24 @@ int ktls_session_install(struct ktls_session *s, struct ktls_conn **out)
 	if (!ret)
 		ret = place_keys(s);
 	/* TX is not set, so what GnuTLS writes passes as it is. */
-	if (ret && s->tls)
-		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
-				  GNUTLS_A_INTERNAL_ERROR);
+	if (ret && s->tls &&
+	    gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
+			      GNUTLS_A_INTERNAL_ERROR) >= 0) {
+		s->error.alert_sent = GNUTLS_A_INTERNAL_ERROR;
+		trace_alert(s, GNUTLS_A_INTERNAL_ERROR, true, false);
+	}
 	if (!ret) {
-		c = connection_new(s);
+		c = connection_from(s);
 		if (c)
 			*out = c;
 		else
 			ret = session_fail(s, -ENOMEM, KTLS_INTERNAL,
 					   "out of memory");
 	}
+	if (ret)
+		trace_failed(s);
+	else
+		trace_done(s);
 	session_forget(s);
 	return ret;
 }

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <linux/tls.h>
 #include <gnutls/abstract.h>
@@ -23,6 +24,28 @@
 
 /* SHA-384, the longest that our cipher suites use. */
 #define SECRET_MAX 48
+
+enum {					/* RFC 8446 section 4 */
+	MESSAGE_HELLO_REQUEST = 0,
+	MESSAGE_CLIENT_HELLO = 1,
+	MESSAGE_NEW_SESSION_TICKET = 4,
+	MESSAGE_KEY_UPDATE = 24,
+};
+
+enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };
+enum {					/* RFC 8446 section 6 */
+	ALERT_NONE = -1,
+	ALERT_CLOSE_NOTIFY = 0,
+	ALERT_UNEXPECTED_MESSAGE = 10,
+	ALERT_BAD_RECORD_MAC = 20,
+	ALERT_RECORD_OVERFLOW = 22,
+	ALERT_ILLEGAL_PARAMETER = 47,
+	ALERT_DECODE_ERROR = 50,
+	ALERT_PROTOCOL_VERSION = 70,
+	ALERT_INTERNAL_ERROR = 80,
+	ALERT_USER_CANCELED = 90,
+	ALERT_NO_RENEGOTIATION = 100,
+};
 
 enum {					/* RFC 8446 section 5.1 */
 	RECORD_CHANGE_CIPHER_SPEC = 20,
@@ -51,7 +74,9 @@ struct cipher {
 	gnutls_mac_algorithm_t hash;	/* of its TLS 1.3 suite */
 	uint16_t kernel;		/* TLS_CIPHER_* */
 	const char *name;
-	size_t size;			/* of the structure */
+	const char *structure;		/* the kernel's, for the trace */
+	size_t size;			/* of it */
+	uint64_t records;		/* under one key at most; 0: any */
 	struct span key, iv, salt, seq;
 };
 
@@ -100,6 +125,9 @@ struct ktls_session {
 	ktls_trace_fn *trace;
 	void *trace_ctx;
 	uint64_t start_ns;
+	bool told;			/* the trace has its last event */
+	bool exchanged;			/* and that of the key exchange */
+	uint16_t exchange_group;	/* TLS 1.2: of ServerKeyExchange */
 	void (*keylog)(void *ctx, const char *line);
 	void *keylog_ctx;
 	struct ktls_info info;
@@ -109,11 +137,26 @@ struct ktls_session {
 struct ktls_conn {
 	int fd;				/* ours */
 	int in;				/* 1: open, else ktls_recv()'s answer */
-	bool out_closed;		/* our close_notify has left */
+	bool out_closed;		/* close_notify or an alert has left */
 	gnutls_session_t tls;		/* does the records, in KTLS_MODE_USER */
 	struct secrets secrets;
 	enum ktls_reason reason;
-	int alert;
+	int alert;			/* the peer's, or -1 */
+
+	/* Reading */
+	unsigned char *partial;		/* message whose end is yet to come */
+	size_t partial_len;
+	unsigned int idle;		/* records in a row without data */
+	unsigned int renegotiations;
+	unsigned int updates_left;	/* of the peer, before it is too many */
+	uint64_t updates_ms;		/* when that was counted last */
+
+	/* Sending, under the lock */
+	pthread_mutex_t sending;
+	atomic_bool answer_owed;	/* to the peer's KeyUpdate */
+	uint64_t records;		/* under this key, or somewhat more */
+	uint64_t limit;			/* or 0: the cipher's */
+
 	struct ktls_identity *identity;
 	struct ktls_info info;
 };
@@ -124,6 +167,8 @@ extern const size_t ciphers_count;
 
 const struct cipher *cipher_by_gnutls(gnutls_cipher_algorithm_t id);
 const struct cipher *cipher_by_kernel(uint16_t id);
+/* The group of the key exchange, as IANA numbers them; 0: there was none. */
+uint16_t group_of(gnutls_session_t tls);
 
 /* reason.c: all return an error number, so that callers can return it on */
 int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
@@ -131,6 +176,25 @@ int error_set(struct ktls_error *err, int ret, enum ktls_reason reason,
 int session_fail(struct ktls_session *s, int ret, enum ktls_reason reason,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int session_give_up(struct ktls_session *s, int gnutls_error);
+
+/*
+ * trace.c: each does nothing unless ktls_session_trace() was called. @incoming:
+ * it came from the peer. @detail may be NULL, or the peer's words, but no
+ * secret.
+ */
+uint64_t clock_ns(void);
+void trace_message(struct ktls_session *s, unsigned int type, bool incoming,
+		   const gnutls_datum_t *msg);
+void trace_check(struct ktls_session *s, const char *check, bool ok,
+		 const char *detail);
+void trace_skip(struct ktls_session *s, const char *check, const char *detail);
+void trace_alert(struct ktls_session *s, int alert, bool fatal, bool incoming);
+void trace_install(struct ktls_session *s, const char *direction,
+		   const struct cipher *c, const unsigned char seq[8],
+		   enum ktls_mode mode);
+/* Only the first of these two counts. */
+void trace_done(struct ktls_session *s);
+void trace_failed(struct ktls_session *s);
 
 /* config.c */
 int config_use(struct ktls_config *c, gnutls_session_t tls);
@@ -144,8 +208,10 @@ void certificate_free(struct certificate *c);
 void session_forget(struct ktls_session *s);
 void session_unhurry(struct ktls_session *s);
 
-/* conn.c: takes the socket, the secrets and the identity of @s */
-struct ktls_conn *connection_new(struct ktls_session *s);
+/* conn.c */
+struct ktls_conn *connection_new(int fd, const struct ktls_info *info);
+/* Takes the socket, the secrets and the identity of @s. */
+struct ktls_conn *connection_from(struct ktls_session *s);
 
 /* hook.c: looks at each handshake message as it passes */
 void hook_install(struct ktls_session *s);
@@ -157,10 +223,40 @@ int limit_install(struct ktls_session *s);
 /* secret.c */
 void secrets_watch(struct ktls_session *s);
 
+/* control.c: records that are no application data */
+int control_send(int fd, unsigned char type, const void *buf, size_t len);
+ssize_t control_recv(int fd, int *type, void *buf, size_t len);
+ssize_t control_peek(int fd, int *type, void *buf, size_t len);
+
+/* keys.c */
+int keys_advance(struct ktls_conn *c, int direction, unsigned char *secret);
+bool keys_can_advance(const struct ktls_conn *c);
+int keys_records(const struct ktls_conn *c, uint64_t *out);
+
+/* recv.c: the end, for that reason, told to the peer; returns @ret */
+int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert);
+
+/* message.c: handshake messages; 0: go on reading, else it has ended */
+int message_take(struct ktls_conn *c, const unsigned char *record, size_t len);
+void message_drop(struct ktls_conn *c);
+
+/* update.c */
+int update_take(struct ktls_conn *c, const unsigned char *body, size_t len);
+void update_answer(struct ktls_conn *c);
+/* Under c->sending, before @records more are sent. */
+int update_before(struct ktls_conn *c, uint64_t records);
+/* How many records one call may send under one key. */
+uint64_t update_room(const struct ktls_conn *c);
+
+/* resume.c: 0, or -EBADMSG: not a NewSessionTicket */
+int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len);
+
 /* user.c: the records of KTLS_MODE_USER, by GnuTLS. Answers as ktls_recv() */
 void user_adopt(struct ktls_conn *c, gnutls_session_t tls);
 ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len);
-ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags);
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len);
+ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);
+int user_update(struct ktls_conn *c, bool request);
 int user_shutdown(struct ktls_conn *c);
 
 #endif

@@ -257,8 +257,9 @@ typedef void ktls_trace_fn(void *ctx, const struct ktls_event *e);
 const char *ktls_step_name(enum ktls_step step);
 /*
  * One line, with its newline, without a terminating zero's need: JSON, or
- * text for people. Returns its length; at most KTLS_LINE_MAX bytes, the rest
- * of a field that is longer is left out.
+ * text for people. Returns its length; at most KTLS_LINE_MAX bytes. What is
+ * longer loses fields, or the end of one, and stays a valid object; 0: @size
+ * is too small for one without fields.
  */
 size_t ktls_event_json(char *out, size_t size, const struct ktls_event *e);
 size_t ktls_event_text(char *out, size_t size, const struct ktls_event *e);
@@ -278,7 +279,10 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 
 /* Before the first ktls_session_handshake(). */
 void ktls_session_trace(struct ktls_session *s, ktls_trace_fn *fn, void *ctx);
-/* Lines of the NSS key log format, secrets all: for debuggers only. */
+/*
+ * Lines of the NSS key log format, without their newline, secrets all: for
+ * debuggers only. @fn must wipe its copies.
+ */
 void ktls_session_keylog(struct ktls_session *s,
 			 void (*fn)(void *ctx, const char *line), void *ctx);
 /* What ktls_conn_ticket() gave. A server may decline it. */
@@ -344,7 +348,7 @@ int ktls_conn_alert(const struct ktls_conn *c);
  * is due.
  */
 ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len);
-/* Is there more to be had from ktls_recv() that poll() does not show? */
+/* Will ktls_recv() return at once, though poll() may not show it? */
 bool ktls_pending(const struct ktls_conn *c);
 
 /*
@@ -363,7 +367,7 @@ ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);
 int ktls_update_due(struct ktls_conn *c);
 /* A key update now (TLS 1.3); @request: the peer shall do the same. */
 int ktls_update(struct ktls_conn *c, bool request);
-/* Records under one key; 0: RFC 8446 section 5.5's limit. */
+/* Records under one key, 8 or more; 0: what RFC 8446 section 5.5 allows. */
 void ktls_conn_limit(struct ktls_conn *c, uint64_t records);
 
 /*

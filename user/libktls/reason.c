@@ -174,21 +174,24 @@ static void send_alert(struct ktls_session *s, int error)
 	int level;
 	int alert = gnutls_error_to_alert(error, &level);
 
-	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0)
+	if (gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, alert) >= 0) {
 		s->error.alert_sent = alert;
+		trace_alert(s, alert, true, false);
+	}
 	shutdown(s->fd, SHUT_WR);
 	for (size_t n = 0; n < DRAIN_MAX; n += sizeof(waste))
 		if (recv(s->fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
 			return;
 }
 
-int session_give_up(struct ktls_session *s, int error)
+static int explain(struct ktls_session *s, int error)
 {
 	struct translation t = { error, -EPROTO, KTLS_INTERNAL, true,
 				 gnutls_strerror(error) };
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		s->error.alert_received = gnutls_alert_get(s->tls);
+		trace_alert(s, s->error.alert_received, true, true);
 		return session_fail(s, -ECONNRESET, KTLS_ALERT,
 				    "the peer refused: alert %s",
 				    ktls_alert_name(s->error.alert_received));
@@ -202,4 +205,12 @@ int session_give_up(struct ktls_session *s, int error)
 		return t.ret;
 	return session_fail(s, t.ret, t.reason, "%s",
 			    t.text ? t.text : ktls_reason_text(t.reason));
+}
+
+int session_give_up(struct ktls_session *s, int error)
+{
+	int ret = explain(s, error);
+
+	trace_failed(s);
+	return ret;
 }

@@ -9,73 +9,149 @@
 
 #include "internal.h"
 
-enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };	/* RFC 8446 section 6 */
-enum { CLOSE_NOTIFY = 0, USER_CANCELED = 90 };
+/*
+ * Records in a row without application data (warnings, tickets, key updates,
+ * empty records) that we bear before we call it abuse.
+ */
+#define IDLE_MAX 64
 
-/* Warnings in a row that we bear before we call it abuse. */
-#define WARNINGS_MAX 4
-
-/* Room for the type of one record. */
-union control {
-	char bytes[CMSG_SPACE(sizeof(unsigned char))];
-	struct cmsghdr align;
-};
-
-/* The type of the record that @m received, or -1. */
-static int record_type(struct msghdr *m)
+/* An end is an end: later calls give the same answer. */
+static int end(struct ktls_conn *c, int answer, enum ktls_reason reason)
 {
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(m);
+	c->in = answer;
+	c->reason = reason;
+	message_drop(c);
+	return answer;
+}
 
-	if (!cmsg || cmsg->cmsg_level != SOL_TLS ||
-	    cmsg->cmsg_type != TLS_GET_RECORD_TYPE)
-		return -1;
-	return *CMSG_DATA(cmsg);
+/* The alert is best effort: there may be no room, or nobody to read it. */
+int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert)
+{
+	const unsigned char record[2] = { ALERT_FATAL, alert };
+
+	if (alert != ALERT_NONE && !c->out_closed) {
+		control_send(c->fd, RECORD_ALERT, record, sizeof(record));
+		c->out_closed = true;
+	}
+	return end(c, ret, reason);
 }
 
 /*
  * TLS 1.2 knows warnings, which end nothing; in TLS 1.3 every alert ends the
- * connection but user_canceled, which announces a close_notify.
+ * connection but user_canceled, which announces a close_notify. 1: read on.
  */
-static int judge_alert(uint16_t version, const unsigned char alert[2])
+static int take_alert(struct ktls_conn *c, const unsigned char *alert,
+		      size_t len)
 {
-	if (alert[1] == CLOSE_NOTIFY)
-		return 0;
-	if (version == TLS_1_3_VERSION)
-		return alert[1] == USER_CANCELED ? -EAGAIN : -ECONNRESET;
-	return alert[0] == ALERT_WARNING ? -EAGAIN : -ECONNRESET;
+	bool v13 = c->info.version == TLS_1_3_VERSION;
+
+	if (len != 2)
+		return recv_fail(c, -EPROTO, KTLS_MALFORMED,
+				 ALERT_DECODE_ERROR);
+	if (alert[1] == ALERT_CLOSE_NOTIFY)
+		return end(c, 0, KTLS_OK);
+	if (v13 ? alert[1] == ALERT_USER_CANCELED : alert[0] == ALERT_WARNING)
+		return 1;
+	c->alert = alert[1];
+	return end(c, -ECONNRESET, KTLS_ALERT);
 }
 
-/* Takes the record that made recv() say EIO. -EAGAIN: read on. */
-static int take_control(const struct ktls_conn *c)
+/* Takes the record that made recv() say EIO. 1: read on. */
+static int __attribute__((noinline)) take_control(struct ktls_conn *c)
 {
-	union control control;
-	unsigned char alert[2 + 1];	/* one more, to see a long one */
-	struct iovec iov = { alert, sizeof(alert) };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT);
+	unsigned char record[RECORD_MAX + 1];
+	int type, ret;
+	ssize_t n = control_recv(c->fd, &type, record, sizeof(record));
 
 	if (n < 0)
-		return errno == EIO ? -EPROTO : -errno;
-	if (n != 2 || record_type(&m) != RECORD_ALERT)
-		return -EPROTO;
-	return judge_alert(c->info.version, alert);
+		return end(c, n == -EIO ? -EPROTO : n, KTLS_LOST);
+	if (c->idle++ == IDLE_MAX)
+		return recv_fail(c, -EPROTO, KTLS_TOO_MANY,
+				 ALERT_UNEXPECTED_MESSAGE);
+	switch (type) {
+	case RECORD_ALERT:
+		return take_alert(c, record, n);
+	case RECORD_HANDSHAKE:
+		ret = message_take(c, record, n);
+		explicit_bzero(record, n);	/* tickets are secrets */
+		return ret ? ret : 1;
+	default:
+		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
+				 ALERT_UNEXPECTED_MESSAGE);
+	}
 }
 
-/* An end is an end: later calls give the same answer. */
-static int end(struct ktls_conn *c, int answer)
+/* What the kernel says of a record or connection that is broken. */
+static const struct failure {
+	int error, ret;
+	enum ktls_reason reason;
+	int alert;
+} failures[] = {
+	{ EBADMSG, -EBADMSG, KTLS_BAD_RECORD, ALERT_BAD_RECORD_MAC },
+	{ EMSGSIZE, -EPROTO, KTLS_TOO_LONG, ALERT_RECORD_OVERFLOW },
+	{ EINVAL, -EPROTO, KTLS_MALFORMED, ALERT_PROTOCOL_VERSION },
+	{ ECONNRESET, -ECONNRESET, KTLS_LOST, ALERT_NONE },
+	{ EPIPE, -ECONNRESET, KTLS_LOST, ALERT_NONE },
+	{ ETIMEDOUT, -ETIMEDOUT, KTLS_TIMEOUT, ALERT_NONE },
+};
+
+/* recv() said @error. 1: read on. */
+static int __attribute__((noinline)) take_error(struct ktls_conn *c, int error)
 {
-	c->in = answer;
-	return answer;
+	if (error == EAGAIN || error == EINTR)
+		return -error;
+	if (error == EIO)
+		return take_control(c);
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+		if (failures[i].error == error)
+			return recv_fail(c, failures[i].ret, failures[i].reason,
+					 failures[i].alert);
+	return end(c, -error, KTLS_LOST);
 }
 
-static ssize_t end_user(struct ktls_conn *c, ssize_t n)
+/* GnuTLS keeps to the same order, but not to "an end is an end". */
+static ssize_t recv_user(struct ktls_conn *c, void *buf, size_t len)
 {
-	return n > 0 || n == -EAGAIN || n == -EINTR ? n : end(c, n);
+	ssize_t n = user_recv(c, buf, len);
+
+	if (n <= 0 && n != -EAGAIN && n != -EINTR)
+		end(c, n, c->reason);
+	return n;
+}
+
+/* RFC 8446 section 5.1: nothing may come between the parts of a message. */
+static ssize_t data_in_between(struct ktls_conn *c)
+{
+	return recv_fail(c, -EPROTO, KTLS_UNEXPECTED, ALERT_UNEXPECTED_MESSAGE);
+}
+
+static bool next_is_handshake(const struct ktls_conn *c)
+{
+	unsigned char byte;
+	int type;
+
+	return control_peek(c->fd, &type, &byte, sizeof(byte)) >= 0 &&
+	       type == RECORD_HANDSHAKE;
+}
+
+/*
+ * One call may return data and also decrypt a KeyUpdate behind it; poll()
+ * would then be silent for ever, since the kernel waits for a key. So where
+ * that can be, what is behind the data is looked at: it costs a recv(). An
+ * end of the connection stays where it is, and poll() shows it.
+ */
+static ssize_t look_behind(struct ktls_conn *c, char *buf, size_t n, size_t len)
+{
+	while (n < len) {
+		ssize_t more = recv(c->fd, buf + n, len - n, MSG_DONTWAIT);
+
+		if (more > 0)
+			n += more;
+		else if (more == 0 || errno != EIO || !next_is_handshake(c) ||
+			 take_control(c) != 1)
+			break;
+	}
+	return n;
 }
 
 ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len)
@@ -85,27 +161,28 @@ ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len)
 	if (!len)
 		return -EINVAL;		/* 0 would read as close_notify */
 	if (c->tls)
-		return end_user(c, user_recv(c, buf, len));
-	for (int warnings = 0; warnings < WARNINGS_MAX; warnings++) {
+		return recv_user(c, buf, len);
+	for (;;) {
 		ssize_t n = recv(c->fd, buf, len, 0);
 		int ret;
 
-		if (n > 0)
-			return n;
+		if (n > 0) {
+			if (c->partial)
+				return data_in_between(c);
+			c->idle = 0;
+			if ((size_t)n == len || !c->secrets.size)
+				return n;
+			return look_behind(c, buf, n, len);
+		}
 		if (n == 0)
-			return end(c, -ECONNABORTED);
-		if (errno == EAGAIN || errno == EINTR)
-			return -errno;
-		if (errno != EIO)
-			return end(c, -errno);
-		ret = take_control(c);
-		if (ret != -EAGAIN)
-			return end(c, ret);
+			return end(c, -ECONNABORTED, KTLS_TRUNCATED);
+		ret = take_error(c, errno);
+		if (ret != 1)
+			return ret;
 	}
-	return end(c, -EPROTO);
 }
 
 bool ktls_pending(const struct ktls_conn *c)
 {
-	return c->tls && gnutls_record_check_pending(c->tls);
+	return c->in != 1 || (c->tls && gnutls_record_check_pending(c->tls));
 }

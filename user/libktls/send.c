@@ -5,56 +5,76 @@
 
 #include "internal.h"
 
-enum { ALERT_WARNING = 1, CLOSE_NOTIFY = 0 };	/* RFC 8446 section 6 */
+/* At most so many records come of @len bytes: one may have been begun. */
+#define SURPLUS 2
 
-union control {
-	char bytes[CMSG_SPACE(sizeof(unsigned char))];
-	struct cmsghdr align;
-};
+/*
+ * Key updates go first, and no call sends more than one key may encrypt.
+ * Holds c->sending when it returns 0.
+ */
+static int begin(struct ktls_conn *c, size_t *len)
+{
+	uint64_t room = update_room(c) - SURPLUS;
+	int ret;
+
+	if (c->out_closed)
+		return -EPIPE;
+	if (*len / RECORD_MAX >= room)
+		*len = room * RECORD_MAX;
+	pthread_mutex_lock(&c->sending);
+	ret = update_before(c, *len / RECORD_MAX + SURPLUS);
+	if (ret)
+		pthread_mutex_unlock(&c->sending);
+	return ret;
+}
+
+/* A reader may have found us sending, and have left the answer to us. */
+static ssize_t finish(struct ktls_conn *c, ssize_t n)
+{
+	ssize_t ret = n < 0 ? -errno : n;
+
+	pthread_mutex_unlock(&c->sending);
+	update_answer(c);
+	return ret;
+}
 
 ssize_t ktls_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
 {
-	ssize_t n;
+	int ret;
 
 	if (c->tls)
-		return user_send(c, buf, len, flags);
-	n = send(c->fd, buf, len, flags | MSG_NOSIGNAL);
-	return n < 0 ? -errno : n;
+		return user_send(c, buf, len);
+	ret = begin(c, &len);
+	if (ret)
+		return ret;
+	return finish(c, send(c->fd, buf, len, flags | MSG_NOSIGNAL));
 }
 
 ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 {
-	ssize_t n;
+	int ret;
 
 	if (c->tls)
-		return -EOPNOTSUPP;
-	n = sendfile(c->fd, file, off, len);
-	return n < 0 ? -errno : n;
+		return user_sendfile(c, file, off, len);
+	ret = begin(c, &len);
+	if (ret)
+		return ret;
+	return finish(c, sendfile(c->fd, file, off, len));
 }
 
 int ktls_shutdown(struct ktls_conn *c)
 {
-	unsigned char alert[2] = { ALERT_WARNING, CLOSE_NOTIFY };
-	union control control = { .bytes = "" };
-	struct iovec iov = { alert, sizeof(alert) };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&m);
+	const unsigned char alert[2] = { ALERT_WARNING, ALERT_CLOSE_NOTIFY };
+	int ret;
 
 	if (c->out_closed)
 		return 0;
 	if (c->tls)
 		return user_shutdown(c);
-	cmsg->cmsg_level = SOL_TLS;
-	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(unsigned char));
-	*CMSG_DATA(cmsg) = RECORD_ALERT;
-	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	c->out_closed = true;
-	return 0;
+	pthread_mutex_lock(&c->sending);
+	ret = control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
+	if (!ret)
+		c->out_closed = true;
+	pthread_mutex_unlock(&c->sending);
+	return ret;
 }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Where the kernel does not do the records, GnuTLS does, in this process. */
+/*
+ * Where the kernel does not do the records, GnuTLS does, in this process. The
+ * answers are those of recv.c and send.c: nobody who calls has to know.
+ */
 #include <errno.h>
+#include <unistd.h>
 
 #include "internal.h"
+
+/* Interruptions (warnings, refused renegotiations) that one call bears. */
+#define INTERRUPTIONS_MAX 4
 
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
 	struct ktls_conn *c = ptr;
-	ssize_t n = recv(c->fd, buf, len, MSG_DONTWAIT);
+	ssize_t n = recv(c->fd, buf, len, 0);
 
 	if (n < 0)
 		gnutls_transport_set_errno(c->tls, errno);
@@ -17,19 +24,21 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 {
 	struct ktls_conn *c = ptr;
-	ssize_t n = send(c->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(c->fd, buf, len, MSG_NOSIGNAL);
 
 	if (n < 0)
 		gnutls_transport_set_errno(c->tls, errno);
 	return n;
 }
 
+/* The session it came from is on its way out: nothing may point to it. */
 void user_adopt(struct ktls_conn *c, gnutls_session_t tls)
 {
 	c->tls = tls;
 	gnutls_session_set_ptr(tls, NULL);
 	gnutls_handshake_set_hook_function(tls, GNUTLS_HANDSHAKE_ANY,
 					   GNUTLS_HOOK_BOTH, NULL);
+	gnutls_handshake_set_secret_function(tls, NULL);
 	gnutls_transport_set_ptr(tls, c);
 	gnutls_transport_set_pull_function(tls, pull);
 	gnutls_transport_set_vec_push_function(tls, NULL);
@@ -39,42 +48,93 @@ void user_adopt(struct ktls_conn *c, gnutls_session_t tls)
 static const struct answer {
 	int gnutls, ret;
 	enum ktls_reason reason;
+	bool alert;		/* the peer is there, and is due one */
 } answers[] = {
-	{ GNUTLS_E_AGAIN, -EAGAIN, KTLS_OK },
-	{ GNUTLS_E_INTERRUPTED, -EINTR, KTLS_OK },
-	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, KTLS_TRUNCATED },
-	{ GNUTLS_E_FATAL_ALERT_RECEIVED, -ECONNRESET, KTLS_ALERT },
-	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST },
-	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST },
-	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD },
+	{ GNUTLS_E_AGAIN, -EAGAIN, KTLS_OK, false },
+	{ GNUTLS_E_INTERRUPTED, -EINTR, KTLS_OK, false },
+	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, KTLS_TRUNCATED,
+	  false },
+	{ GNUTLS_E_FATAL_ALERT_RECEIVED, -ECONNRESET, KTLS_ALERT, false },
+	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST, false },
+	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST, false },
+	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD, true },
+	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_TOO_LONG, true },
+	{ GNUTLS_E_TOO_MANY_EMPTY_PACKETS, -EPROTO, KTLS_TOO_MANY, true },
+	{ GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS, -EPROTO, KTLS_TOO_MANY, true },
+	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true },
 };
 
+/* What GnuTLS said, as recv.c would have said it. */
 static int translate(struct ktls_conn *c, int error)
 {
-	struct answer a = { error, -EPROTO, KTLS_UNEXPECTED };
+	struct answer a = { error, -EPROTO, KTLS_UNEXPECTED, true };
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
 		if (answers[i].gnutls == error)
 			a = answers[i];
+	if (a.reason == KTLS_OK)
+		return a.ret;
 	c->reason = a.reason;
-	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+	if (a.reason == KTLS_ALERT)
 		c->alert = gnutls_alert_get(c->tls);
+	if (a.alert)
+		gnutls_alert_send_appropriate(c->tls, error);
 	return a.ret;
+}
+
+/* GnuTLS leaves it to us to refuse a renegotiation (RFC 5246 section 7.2.2). */
+static void refuse_renegotiation(struct ktls_conn *c)
+{
+	gnutls_alert_send(c->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 }
 
 ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
 {
-	ssize_t n = gnutls_record_recv(c->tls, buf, len);
+	ssize_t n = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
+
+	for (int i = 0; i < INTERRUPTIONS_MAX; i++) {
+		n = gnutls_record_recv(c->tls, buf, len);
+		if (n == GNUTLS_E_REHANDSHAKE)
+			refuse_renegotiation(c);
+		else if (n != GNUTLS_E_WARNING_ALERT_RECEIVED)
+			break;
+	}
+	if (n == GNUTLS_E_REHANDSHAKE || n == GNUTLS_E_WARNING_ALERT_RECEIVED)
+		n = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
+	return n < 0 ? translate(c, n) : n;
+}
+
+/*
+ * After -EAGAIN GnuTLS holds the record, and a call with the same data, as
+ * every caller of send() makes it, only sends the rest of that.
+ */
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len)
+{
+	ssize_t n = gnutls_record_send(c->tls, buf, len);
 
 	return n < 0 ? translate(c, n) : n;
 }
 
-ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
+ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 {
-	ssize_t n = gnutls_record_send(c->tls, buf, len);
+	unsigned char buf[RECORD_MAX];
+	ssize_t n, sent;
 
-	(void)flags;
-	return n < 0 ? translate(c, n) : n;
+	n = pread(file, buf, len < sizeof(buf) ? len : sizeof(buf), *off);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	sent = user_send(c, buf, n);
+	if (sent > 0)
+		*off += sent;
+	return sent;
+}
+
+int user_update(struct ktls_conn *c, bool request)
+{
+	int ret = gnutls_session_key_update(c->tls, request ? GNUTLS_KU_PEER :
+					    0);
+
+	return ret ? translate(c, ret) : 0;
 }
 
 int user_shutdown(struct ktls_conn *c)
