@@ -269,7 +269,9 @@ def test_statistics_count_by_reason():
     Server("server")
     agent = Agent("handshake_timeout = 1")
     agent.get()
-    agent.connect().close()
+    with agent.connect() as s:
+        s.sendall(b"\x16")
+        time.sleep(0.2)
     agent.wait("hung up")
     with agent.connect() as s:
         hears_end(s)

@@ -169,12 +169,12 @@ def bad_configurations():
         ((), {"certificate": "none.pem"}, r"conf:3: web: certificate none\.pem"),
         ((), {"key": "ca.key"}, r"conf:[34]: web: key ca\.key does not belong"),
         ((), {"listen": f"127.0.0.1:{busy.getsockname()[1]} [::1]:0"},
-         r"conf:1: web: cannot listen on 127\.0\.0\.1:\d+: Address already"),
-        ((), {"handoff": "nobody"}, r"conf:1: web: cannot reach the server at "
+         r"conf:2: web: cannot listen on 127\.0\.0\.1:\d+: Address already"),
+        ((), {"handoff": "nobody"}, r"conf:5: web: cannot reach the server at "
                                     r"hand-off socket nobody: No such file"),
-        ((), {"handoff": "fd:0"}, r"conf:1: .*inherited at the start only"),
-        (("trace = dir/trace",), {}, r"conf:1: web: trace dir/trace: No such"),
-        (("trace = .",), {}, r"conf:1: web: trace \.: Is a directory"),
+        ((), {"handoff": "fd:0"}, r"conf:5: .*inherited at the start only"),
+        (("trace = dir/trace",), {}, r"conf:6: web: trace dir/trace: No such"),
+        (("trace = .",), {}, r"conf:6: web: trace \.: Is a directory"),
         (("trace = link",), {}, r"trace link: it must not be a symbolic link"),
     ]
 
@@ -231,12 +231,12 @@ def test_listeners_come_and_go():
     expect(agent.fds() == fds - 1, "descriptors stayed")
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             s.bind(("127.0.0.1", two))
-            expect(False, "others may share the port")
         except OSError:
             pass
+        else:
+            expect(False, "others may share the port")
     expect(agent.end() == 0, "status")
 
 
@@ -421,7 +421,11 @@ def found_in_memory(pid, scalar):
                 continue
             start, end = (int(x, 16) for x in span.split("-"))
             mem.seek(start)
-            if any(form in mem.read(end - start) for form in forms):
+            try:
+                content = mem.read(end - start)
+            except OSError:             # a guard page
+                continue
+            if any(form in content for form in forms):
                 return True
     return False
 

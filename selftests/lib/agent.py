@@ -174,7 +174,8 @@ def wait_until(condition, what, seconds=10):
 
 
 def run(tests):
-    """Each in a directory of its own that has certificates."""
+    """Each in a directory of its own that has certificates; its parent is
+    there for all of them."""
     if not kernel_has_tls():
         skip("no TLS in this kernel: modprobe tls")
     if not shutil.which(KTLSD):
@@ -185,10 +186,13 @@ def run(tests):
     tests = [f for n, f in tests.items() if n.startswith("test_")]
     failed = 0
     print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as work:
-            os.chdir(work)
+    with tempfile.TemporaryDirectory() as parent:
+        os.chmod(parent, 0o755)
+        for number, test in enumerate(tests, 1):
+            work = os.path.join(parent, str(number))
+            os.mkdir(work)
             os.chmod(work, 0o777)
+            os.chdir(work)
             subprocess.run([certs, work], check=True)
             name = test.__name__[5:].replace("_", " ")
             try:
@@ -196,11 +200,12 @@ def run(tests):
                 print(f"ok {number} {name}", flush=True)
             except Exception as e:      # whatever it is, the others go on
                 failed = 1
-                print(f"not ok {number} {name}\n# {type(e).__name__}: {e}",
-                      flush=True)
+                text = f"{type(e).__name__}: {e}".replace("\n", "\n# ")
+                print(f"not ok {number} {name}\n# {text}", flush=True)
             for process in Agent.started:       # a failed test left it
                 if process.poll() is None:
                     process.kill()
+                    process.wait()
             os.chdir("/")
     # Not sys.exit(): it may wait for threads that wait for a dead ktlsd.
     os._exit(failed)

@@ -77,7 +77,7 @@ static int open_new(const struct agent *a, struct settings *s,
 		getsockname(l->watch.fd, (struct sockaddr *)&l->bound, &len);
 		return 0;
 	}
-	return fault_set(f, EXIT_SYSTEM, s->line, "%s: cannot listen on %s: %s",
+	return fault_set(f, EXIT_SYSTEM, l->line, "%s: cannot listen on %s: %s",
 			 s->name, address_text(text, sizeof(text), &l->address),
 			 strerror(-l->watch.fd));
 }

@@ -130,7 +130,7 @@ static int check_listener(const struct settings_list *list,
 				continue;
 			address_text(text[0], ADDRESS_TEXT, &l->address);
 			address_text(text[1], ADDRESS_TEXT, &other->address);
-			return fault_set(f, EXIT_CONFIG, s->line,
+			return fault_set(f, EXIT_CONFIG, l->line,
 					 "%s: %s is in use by [service %s], as %s",
 					 s->name, text[0], before->name,
 					 text[1]);

@@ -38,6 +38,7 @@ struct fault {
 struct listener {
 	struct watch watch;		/* fd -1 when not open */
 	struct service *service;
+	int line;
 	struct sockaddr_storage address;	/* as configured */
 	struct sockaddr_storage bound;	/* the kernel may choose the port */
 	struct listener *old;		/* at a reload: whose socket it takes */
@@ -172,6 +173,7 @@ struct settings *settings_get(struct settings *s);
 void settings_put(struct settings *s);
 /* A copy of @value that lives as long as @s, or NULL. */
 const char *settings_keep(struct settings *s, int line, const char *value);
+int settings_line(const char *value);	/* of such a copy */
 /* All of @file and of the files that it names. */
 int settings_load(struct settings_list *out, const char *file,
 		  struct fault *f);

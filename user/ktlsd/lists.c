@@ -24,6 +24,7 @@ static int add_address(struct settings *s, int line, const char *text,
 	if (!l)
 		return no_memory(f);
 	l->watch.fd = -1;
+	l->line = line;
 	STAILQ_INSERT_TAIL(&s->listeners, l, next);
 	s->listeners_count++;
 	if (address_parse(&l->address, text))

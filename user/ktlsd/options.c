@@ -254,12 +254,6 @@ int option_set(struct settings *s, int line, const char *name,
 	return set(s, o, line, value, f);
 }
 
-static int line_of(const char *value)
-{
-	return ((const struct text *)(value - offsetof(struct text, value)))
-		->line;
-}
-
 /* What each option may be is in the table; here is what they may not be. */
 static int check_together(const struct settings *s, struct fault *f)
 {
@@ -275,7 +269,7 @@ static int check_together(const struct settings *s, struct fault *f)
 				 "[service %s] has client_auth without \"ca\": who may issue the clients' certificates?",
 				 s->name);
 	if (!o->auth && (o->ca || o->pins))
-		return fault_set(f, EXIT_CONFIG, line_of(o->ca ?: o->pins),
+		return fault_set(f, EXIT_CONFIG, settings_line(o->ca ?: o->pins),
 				 "%s has no use without client_auth = request or require",
 				 o->ca ? "ca" : "pins");
 	return 0;
@@ -291,7 +285,7 @@ int options_check(const struct settings *s, struct fault *f)
 	for (size_t i = 0; i < s->tls.pairs_count; i++)
 		if (!s->pairs[i].key)
 			return fault_set(f, EXIT_CONFIG,
-					 line_of(s->pairs[i].certificate),
+					 settings_line(s->pairs[i].certificate),
 					 "certificate %s lacks its \"key\"",
 					 s->pairs[i].certificate);
 	return check_together(s, f);

@@ -102,7 +102,7 @@ static int attach(struct service *sv, int fd)
 
 static int refuse(const struct settings *s, const char *why, struct fault *f)
 {
-	return fault_set(f, EXIT_SYSTEM, s->line,
+	return fault_set(f, EXIT_SYSTEM, settings_line(s->handoff),
 			 "%s: cannot reach the server at hand-off socket %s: %s",
 			 s->name, s->handoff, why);
 }

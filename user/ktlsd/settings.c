@@ -90,6 +90,13 @@ const char *settings_keep(struct settings *s, int line, const char *value)
 	return t->value;
 }
 
+int settings_line(const char *value)
+{
+	const char *text = value - offsetof(struct text, value);
+
+	return ((const struct text *)text)->line;
+}
+
 /* The library names the file: on which line do we? The longest name wins. */
 static int blame(const struct settings *s, const char *error)
 {

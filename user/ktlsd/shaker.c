@@ -135,6 +135,9 @@ static void on_deadline(struct timer *t)
 
 static void refuse(struct service *sv, int fd, int err)
 {
+	bool left = err == -ENOTCONN;	/* before we came to it */
+
+	sv->stats.failed[left ? KTLS_HANGUP : KTLS_INTERNAL]++;
 	errno = -err;
 	log_warn("%s: connection closed before its handshake", sv->settings->name);
 	close(fd);

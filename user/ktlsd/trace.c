@@ -13,9 +13,10 @@
 
 static int fail(const struct settings *s, int err, struct fault *f)
 {
-	return fault_set(f, EXIT_SYSTEM, s->line, "%s: trace %s: %s", s->name,
-			 s->trace_file, err == ELOOP ?
-			 "it must not be a symbolic link" : strerror(err));
+	return fault_set(f, EXIT_SYSTEM, settings_line(s->trace_file),
+			 "%s: trace %s: %s", s->name, s->trace_file,
+			 err == ELOOP ? "it must not be a symbolic link" :
+			 strerror(err));
 }
 
 /* Nobody else's file, and nothing that could make us wait. */
@@ -32,7 +33,7 @@ static int open_file(const struct settings *s, int flags, struct fault *f)
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
 		return fd;
 	close(fd);
-	fault_set(f, EXIT_SYSTEM, s->line,
+	fault_set(f, EXIT_SYSTEM, settings_line(s->trace_file),
 		  "%s: trace %s: it is no regular file", s->name,
 		  s->trace_file);
 	return -1;
@@ -130,6 +131,8 @@ static void on_event(void *ctx, const struct ktls_event *e)
 			 peer, (unsigned long long)sh->number);
 	/* Its opening brace becomes our comma. */
 	n = ktls_event_json(line + begin, sizeof(line) - begin, e);
+	if (!n)
+		return;
 	line[begin] = ',';
 	append(sh, line, begin + n);
 }
