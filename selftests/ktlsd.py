@@ -5,152 +5,19 @@
 The receiving server is this script: it takes descriptors from the hand-off
 socket, and writes a line of plaintext to each.
 """
-import array
 import os
-import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-KTLSD = os.environ.get("KTLSD", "ktlsd")
-HERE = os.path.dirname(os.path.abspath(__file__))
-LINE = b"plaintext from the server\n"
-SOL_TLS, SET_RECORD_TYPE, ALERT = 282, 1, 21
-
-
-def skip(why):
-    print(f"TAP version 13\n1..0 # SKIP {why}")
-    sys.exit(4)
-
-
-def kernel_has_tls():
-    with socket.socket() as s:
-        try:
-            s.setsockopt(socket.IPPROTO_TCP, 31, b"tls")
-        except OSError as e:
-            return e.errno == 107       # ENOTCONN: the module was found
-    return True
-
-
-class Server:
-    """Listens on a hand-off socket; serves what comes, unless told to sit."""
-
-    def __init__(self, path, sit=False):
-        self.got, self.sit, self.conns = 0, sit, []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.listener.bind(path)
-        self.listener.listen()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            self.conns.append(conn)
-            if not self.sit:
-                threading.Thread(target=self.receive, args=(conn,),
-                                 daemon=True).start()
-
-    def receive(self, conn):
-        while True:
-            try:
-                msg, ctl, _, _ = conn.recvmsg(4096, socket.CMSG_SPACE(4))
-            except OSError:
-                return
-            if not msg:
-                return
-            fd = array.array("i", ctl[0][2])[0]
-            with socket.socket(fileno=fd) as s:
-                s.sendall(LINE)
-                s.sendmsg([b"\1\0"], [(SOL_TLS, SET_RECORD_TYPE, bytes([ALERT]))])
-            self.got += 1
-
-    def leave(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for conn in self.conns:
-            conn.shutdown(socket.SHUT_RDWR)
-            conn.close()
-
-
-class Agent:
-    """A running ktlsd, and the lines it has logged."""
-
-    started = []
-
-    def __init__(self, *extra, handoff="server", fds=(), limit=None):
-        with open("conf", "w") as f:
-            f.write("[service web]\nlisten = 127.0.0.1:0 [::1]:0\n"
-                    "certificate = cert.pem\nkey = key.pem\n"
-                    f"handoff = {handoff}\n" + "".join(e + "\n" for e in extra))
-        command = [KTLSD, "-c", "conf"]
-        if limit:
-            command = ["prlimit", f"--nofile={limit}:{limit}"] + command
-        self.lines = []
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE,
-                                        text=True, pass_fds=fds)
-        Agent.started.append(self.process)
-        threading.Thread(target=self.read, daemon=True).start()
-        self.port = int(self.wait(r"listening on 127\.0\.0\.1:(\d+)").group(1))
-        self.wait(r"listening on \[::1\]")
-
-    def read(self):
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
-
-    def wait(self, pattern, seconds=15, count=1):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = [m for m in (re.search(pattern, l) for l in list(self.lines))
-                     if m]
-            if len(found) >= count:
-                return found[-1]
-            time.sleep(0.02)
-        raise AssertionError(f"no {count} x /{pattern}/ in {self.lines}")
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
-
-    def get(self):
-        context = ssl.create_default_context(cafile="ca.pem")
-        with self.connect() as raw:
-            with context.wrap_socket(raw, server_hostname="localhost") as s:
-                data = b""
-                while chunk := s.recv(4096):
-                    data += chunk
-                return data
-
-    def fds(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def cpu(self):
-        with open(f"/proc/{self.process.pid}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def end(self, sig=signal.SIGTERM, seconds=15):
-        self.process.send_signal(sig)
-        return self.process.wait(seconds)
-
-
-def expect(truth, what):
-    if not truth:
-        raise AssertionError(what)
-
-
-def wait_until(condition, what, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        expect(time.monotonic() < end, what)
-        time.sleep(0.02)
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from agent import KTLSD, LINE, Agent, Server, expect, run, wait_until  # noqa: E402
 
 
 def hears_end(s):
@@ -398,6 +265,47 @@ def test_keys_cannot_be_traced():
     expect(owner == 0, "its memory can be read by its user")
 
 
+def test_statistics_count_by_reason():
+    Server("server")
+    agent = Agent("handshake_timeout = 1")
+    agent.get()
+    with agent.connect() as s:
+        s.sendall(b"\x16")
+        time.sleep(0.2)
+    agent.wait("hung up")
+    with agent.connect() as s:
+        hears_end(s)
+    with agent.connect() as s:
+        s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        hears_end(s)
+    agent.wait("is not TLS|not a TLS|no TLS")
+    agent.process.send_signal(signal.SIGUSR1)
+    line = agent.wait(r"^ktlsd: web: (1 handed over, 0 of them resumed, "
+                      r"0 not taken by the server, 0 in progress, 3 failed.*)$")
+    for reason in ("hangup 1", "timeout 1", "not_tls 1"):
+        expect(reason in line.group(1), line.group(1))
+    agent.wait(r"is not.*\(reason not_tls, sent alert unexpected_message\)")
+    expect(agent.end() == 0, "status")
+
+
+def test_nothing_stays_of_a_connection():
+    Server("server")
+    agent = Agent()
+    with open(shutil.which(KTLSD), "rb") as f:
+        if b"__asan_init" in f.read():
+            return                      # it keeps what was freed, to watch it
+
+    def connections(count):
+        for _ in range(count):
+            expect(agent.get() == LINE, "not what the server wrote")
+        return agent.memory()
+
+    first = connections(100)
+    grown = connections(900) - first
+    expect(grown < 256, f"{grown} kB more after 1,000 connections than after 100")
+    expect(agent.end() == 0, "status")
+
+
 def test_secrets_are_not_logged():
     Server("server")
     os.environ["SSLKEYLOGFILE"] = os.path.abspath("secrets")
@@ -410,36 +318,4 @@ def test_secrets_are_not_logged():
     expect(not os.path.exists("secrets"), "the secrets are in a file")
 
 
-def main():
-    if not kernel_has_tls():
-        skip("no TLS in this kernel: modprobe tls")
-    if not shutil.which(KTLSD):
-        skip(f"{KTLSD} is not installed")
-    certs = os.path.join(HERE, "certs")
-    if not os.path.exists(certs):
-        certs = os.path.join(HERE, "../scripts/certs")
-    tests = [f for n, f in globals().items() if n.startswith("test_")]
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as work:
-            os.chdir(work)
-            os.chmod(work, 0o777)
-            subprocess.run([certs, work], check=True)
-            name = test.__name__[5:].replace("_", " ")
-            try:
-                test()
-                print(f"ok {number} {name}", flush=True)
-            except Exception as e:      # whatever it is, the others go on
-                failed = 1
-                print(f"not ok {number} {name}\n# {type(e).__name__}: {e}",
-                      flush=True)
-            for process in Agent.started:       # a failed test left it
-                if process.poll() is None:
-                    process.kill()
-            os.chdir("/")
-    # Not sys.exit(): it may wait for threads that wait for a dead ktlsd.
-    os._exit(failed)
-
-
-main()
+run(globals())

@@ -128,6 +128,94 @@ refuses "number with a unit" 2 "conf:6: handshake_timeout = 10s" handshake_timeo
 for address in 127.0.0.1 localhost:443 ::1:443 [::1] 127.0.0.1:65536 127.0.0.1: [::1:443 127.0.0.1:1x; do
 	refuses "address $address" 2 "conf:5: \"$address\" is no address" listen=$address
 done
+
+# Of each option that is a choice, a number or a list of words: what it is not.
+while IFS='|' read -r option valid; do
+	refuses "$option" 2 "conf:6: $valid" "$option"
+done <<-'EOF'
+	strict_sni=maybe|strict_sni = maybe; valid: no, yes
+	client_auth=always|client_auth = always; valid: none, request, require
+	min_version=1.1|min_version = 1.1; valid: 1.2, 1.3
+	max_version=TLS1.3|max_version = TLS1.3; valid: 1.2, 1.3
+	rsa_key_transport=1|rsa_key_transport = 1; valid: no, yes
+	tickets=on|tickets = on; valid: no, yes
+	zerocopy=true|zerocopy = true; valid: no, yes
+	ticket_lifetime=0|ticket_lifetime = 0; valid: a number from 1 to 604800
+	ticket_lifetime=604801|ticket_lifetime = 604801; valid: a number from 1
+	trace_max=0|trace_max = 0; valid: a number from 1 to 1048576
+	max_handshakes=4294967297|max_handshakes = 4294967297; valid: a number
+	ciphers=AES-128-GCM RC4|ciphers: unknown cipher "RC4"; valid: AES-128-GCM, AES-256-GCM,
+	groups=X448|groups: unknown group "X448"; valid: 
+	pins=abc|"abc" is no pin; valid: a SHA-256 of 64 hexadecimal digits
+	ca=ca.pem|ca has no use without client_auth = request or require
+EOF
+refuses "pin that is too long" 2 'conf:6: "0' pins="$(printf '%065d' 0)"
+refuses "pins without client_auth" 2 "conf:6: pins has no use" pins="$(printf '%064d' 0)"
+refuses "client_auth without ca" 2 'conf:1: [service web] has client_auth without "ca"' \
+	client_auth=require
+refuses "min_version above max_version" 2 "min_version above its max_version" \
+	min_version=1.3 max_version=1.2
+
+# --- files of options, several certificates ------------------------------------
+refuses "missing ca" 1 "conf:6: web: " ca=none.pem client_auth=require
+refuses "ca without PEM" 1 "conf:6: web: " ca=text client_auth=request
+refuses "missing ticket key" 1 "conf:6: web: " ticket_key=none
+refuses "ticket key that is too short" 1 "conf:6: web: " ticket_key=text
+refuses "missing staple" 1 "conf:6: web: " staple=none.der
+refuses "staple that is none" 1 "conf:6: web: " staple=text
+config trace=none/trace
+fails "trace in no directory" 1 "web: trace none/trace: No such file" "$ktlsd" -t -c conf
+config trace=other
+fails "trace that is a directory" 1 "web: trace other: Is a directory" "$ktlsd" -t -c conf
+ln -s nowhere link
+config trace=link
+fails "trace that is a symbolic link" 1 "trace link: it must not be a symbolic" \
+	"$ktlsd" -t -c conf
+mkfifo fifo
+config trace=fifo
+fails "trace that is a pipe" 1 "web: trace fifo: " "$ktlsd" -t -c conf
+
+rejects "second certificate without its key" 5 'certificate cert.pem lacks its "key"' <<-'EOF'
+	[service web]
+	listen = 127.0.0.1:1
+	certificate = cert.pem
+	key = key.pem
+	certificate = cert.pem
+	handoff = server
+EOF
+rejects "two keys for one certificate" 4 'key is given twice for one certificate' <<-'EOF'
+	[service web]
+	certificate = cert.pem
+	key = key.pem
+	key = key.pem
+EOF
+rejects "two staples for one certificate" 4 'staple is given twice for one' <<-'EOF'
+	[service web]
+	staple = staple.der
+	certificate = cert.pem
+	staple = staple.der
+EOF
+{
+	echo '[service web]'
+	for _ in $(seq 65); do printf 'certificate = cert.pem\nkey = key.pem\n'; done
+} > many
+rejects "more certificates than there may be" 130 'more than 64 certificates' < many
+for pair in '127.0.0.1:5 127.0.0.1:5' '0.0.0.0:5 127.0.0.1:5' '127.0.0.1:5 [::]:5' '[::]:5 [::1]:5'; do
+	refuses "addresses $pair" 2 "is in use by [service web], as ${pair% *}" \
+		"listen=$pair"
+done
+rejects "address of another service" 7 'shop: 127.0.0.1:5 is in use by [service web], as 0.0.0.0:5' <<-'EOF'
+	[service web]
+	listen = 0.0.0.0:5
+	certificate = cert.pem
+	key = key.pem
+	handoff = server
+	[service shop]
+	listen = 127.0.0.1:5
+	certificate = cert.pem
+	key = key.pem
+	handoff = server
+EOF
 rejects "unknown section" 2 'unknown section [server web]; valid: [service NAME]' <<-'EOF'
 	[server web]
 	key = key.pem
@@ -191,6 +279,37 @@ config 'listen=127.0.0.1:1 [::]:2' 'listen=127.0.0.1:3'
 says "good configuration" "configuration conf is good" "$ktlsd" -t -c conf
 sed -i 's/^[^[]/\t&/; s/^\[.*/& # comment/; a # comment' conf
 says "indented configuration with comments" "is good" "$ktlsd" --test --config=conf
+head -c 64 /dev/urandom > tickets
+cat > conf <<-EOF
+	[service web]
+	listen = 127.0.0.1:1 [::1]:1
+	certificate = cert.pem
+	key = key.pem
+	certificate = other/cert.pem
+	key = other/key.pem
+	strict_sni = yes
+	alpn = h2
+	alpn = http/1.1
+	client_auth = require
+	ca = ca.pem
+	pins = $(printf '%064d' 0) $(printf '%064x' 10)
+	pins = $(printf '%064X' 10)
+	ciphers = CHACHA20-POLY1305 AES-256-GCM
+	groups = X25519 P-256
+	min_version = 1.2
+	max_version = 1.3
+	rsa_key_transport = yes
+	tickets = yes
+	ticket_key = tickets
+	ticket_lifetime = 3600
+	zerocopy = no
+	trace = trace.json
+	trace_max = 10
+	handshake_timeout = 5
+	max_handshakes = 10
+	handoff = server
+EOF
+says "every option" "is good" "$ktlsd" -t -c conf
 says "version" "ktlsd " "$ktlsd" --version
 says "help" "Usage: ktlsd" "$ktlsd" --help
 

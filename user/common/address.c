@@ -89,3 +89,40 @@ socklen_t address_size(const struct sockaddr_storage *address)
 	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 						sizeof(struct sockaddr_in);
 }
+
+static bool is_any(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
+
+	return a->ss_family == AF_INET6 ?
+	       IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) :
+	       v4->sin_addr.s_addr == INADDR_ANY;
+}
+
+static in_port_t port_of(const struct sockaddr_storage *a)
+{
+	return a->ss_family == AF_INET6 ?
+	       ((const struct sockaddr_in6 *)a)->sin6_port :
+	       ((const struct sockaddr_in *)a)->sin_port;
+}
+
+bool address_overlap(const struct sockaddr_storage *one,
+		     const struct sockaddr_storage *other)
+{
+	if (port_of(one) != port_of(other) || !port_of(one))
+		return false;
+	if (is_any(one) && (one->ss_family == AF_INET6 ||
+			    other->ss_family == AF_INET))
+		return true;
+	if (is_any(other) && (other->ss_family == AF_INET6 ||
+			      one->ss_family == AF_INET))
+		return true;
+	return address_equal(one, other);
+}
+
+bool address_equal(const struct sockaddr_storage *one,
+		   const struct sockaddr_storage *other)
+{
+	return !memcmp(one, other, sizeof(*one));
+}

@@ -3,6 +3,7 @@
 #ifndef ADDRESS_H
 #define ADDRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,11 @@ int address_parse(struct sockaddr_storage *out, const char *text);
 /* The same in reverse, into @size >= ADDRESS_TEXT bytes: returns @out. */
 const char *address_text(char *out, size_t size,
 			 const struct sockaddr_storage *address);
+/* Of two results of address_parse(). Port 0 overlaps with nothing. */
+bool address_equal(const struct sockaddr_storage *one,
+		   const struct sockaddr_storage *other);
+bool address_overlap(const struct sockaddr_storage *one,
+		     const struct sockaddr_storage *other);
 socklen_t address_size(const struct sockaddr_storage *address);
 
 #endif

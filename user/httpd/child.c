@@ -35,6 +35,8 @@ static int write_config(const struct child_options *o, int handoff)
 	ret = dprintf(fd, "[service httpd]\nlisten = %s\ncertificate = %s\n"
 		      "key = %s\nhandoff = fd:%d\n",
 		      o->listen, o->certificate, o->key, handoff);
+	for (unsigned int i = 0; i < o->lines_count && ret >= 0; i++)
+		ret = dprintf(fd, "%s\n", o->lines[i]);
 	if (ret >= 0)
 		return fd;
 	ret = -errno;

@@ -198,8 +198,12 @@ void handoff_resume(struct server *s);
 void handoff_close(struct server *s);
 
 /* child.c: the private agent */
+#define CHILD_LINES_MAX 32
+
 struct child_options {
 	const char *listen, *certificate, *key;
+	const char *lines[CHILD_LINES_MAX];	/* of ktlsd.conf(5) */
+	unsigned int lines_count;
 };
 
 /* Returns our end of the hand-off socket, or -errno. */

@@ -23,6 +23,7 @@ static const struct option names[] = {
 	{ "listen",		required_argument, NULL, 'l' },
 	{ "certificate",	required_argument, NULL, 'c' },
 	{ "key",		required_argument, NULL, 'k' },
+	{ "tls",		required_argument, NULL, 't' },
 	{ "handoff",		required_argument, NULL, 'H' },
 	{ "handoff-mode",	required_argument, NULL, MODE },
 	{ "max-connections",	required_argument, NULL, MAX },
@@ -42,6 +43,7 @@ static const char usage[] =
 "  --listen ADDR:PORT    stand alone: a private ktlsd does the handshakes\n"
 "  --certificate FILE    PEM chain, for it\n"
 "  --key FILE            PEM private key, for it\n"
+"  --tls OPTION=VALUE    another option for it: see ktlsd.conf(5)\n"
 "  --handoff SOCKET      take connections that agents bring to this socket\n"
 "  --handoff-mode MODE   the socket's mode (default 0600)\n"
 "  --max-connections N   answer 503 to those beyond (default 1024)\n"
@@ -63,13 +65,26 @@ static unsigned int number(const char *name, const char *text, int base,
 	return n;
 }
 
-/* These go into the agent's configuration, a line each. */
+/*
+ * These go into the agent's configuration, a line each: there a comment begins
+ * with ';' after a blank. URLs of PKCS #11 have others.
+ */
 static const char *one_line(const char *name, const char *text)
 {
-	if (!*text || strpbrk(text, "\r\n;"))
-		log_fatalx(2, "--%s: empty, or contains a newline or ';'",
+	if (!*text || *text == ';' || strpbrk(text, "\r\n") ||
+	    strstr(text, " ;") || strstr(text, "\t;"))
+		log_fatalx(2, "--%s: empty, or contains a newline or a comment",
 			   name);
 	return text;
+}
+
+static void add_line(struct child_options *o, const char *text)
+{
+	if (o->lines_count == CHILD_LINES_MAX)
+		log_fatalx(2, "--tls: more than %d of them", CHILD_LINES_MAX);
+	if (*text < 'a' || *text > 'z' || !strchr(text, '='))
+		log_fatalx(2, "--tls: %s is not OPTION=VALUE", text);
+	o->lines[o->lines_count++] = one_line("tls", text);
 }
 
 static void set(struct options *o, int opt)
@@ -86,6 +101,9 @@ static void set(struct options *o, int opt)
 		return;
 	case 'k':
 		o->agent.key = one_line("key", optarg);
+		return;
+	case 't':
+		add_line(&o->agent, optarg);
 		return;
 	case 'H':
 		o->handoff = optarg;
@@ -121,6 +139,8 @@ static void check(const struct options *o)
 		log_fatalx(2, "either --listen or --handoff (see --help)");
 	if (o->agent.listen && (!o->agent.certificate || !o->agent.key))
 		log_fatalx(2, "--listen needs --certificate and --key");
+	if (o->agent.lines_count && !o->agent.listen)
+		log_fatalx(2, "--tls is for --listen: configure the agent");
 	if (!o->max || !o->idle)
 		log_fatalx(2, "--max-connections, --idle-timeout: not 0");
 }

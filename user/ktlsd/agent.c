@@ -1,43 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The loop around all services, and how it ends. */
+/* The loop around all services, its signals, and how it ends. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "ktlsd.h"
-#include "log.h"
 
-void agent_leave(struct agent *a)
+static unsigned int count_live(const struct services *list)
 {
-	struct service *sv;
+	const struct service *sv;
+	unsigned int live = 0;
 
-	STAILQ_FOREACH(sv, &a->services, next)
-		if (sv->live)
-			return;
-	a->loop.stop = true;
+	STAILQ_FOREACH(sv, list, next)
+		live += sv->live;
+	return live;
+}
+
+void agent_left(struct agent *a)
+{
+	if (a->ending && !count_live(&a->services) && !count_live(&a->retired))
+		a->loop.stop = true;
 }
 
 /* The first asks for an orderly end, the second does not wait for it. */
-static void on_signal(struct watch *w, uint32_t events)
+static void end(struct agent *a)
 {
-	struct agent *a = (void *)((char *)w - offsetof(struct agent, signals));
-	struct signalfd_siginfo info;
 	struct service *sv;
 
-	(void)events;
-	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
-		return;
 	if (a->ending) {
 		a->loop.stop = true;
 		return;
 	}
 	a->ending = true;
-	STAILQ_FOREACH(sv, &a->services, next) {
-		listen_update(sv);
+	STAILQ_FOREACH(sv, &a->services, next)
 		listen_close(sv);
-	}
-	agent_leave(a);
+	agent_left(a);
+}
+
+static void show_stats(const struct agent *a)
+{
+	const struct service *sv;
+
+	STAILQ_FOREACH(sv, &a->services, next)
+		report_stats(sv);
+	STAILQ_FOREACH(sv, &a->retired, next)
+		report_stats(sv);
+}
+
+static void on_signal(struct watch *w, uint32_t events)
+{
+	struct agent *a = (void *)((char *)w - offsetof(struct agent, signals));
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		show_stats(a);
+	else if (info.ssi_signo != SIGHUP)
+		end(a);
+	else if (!a->ending)
+		reload(a);
 }
 
 static void watch_signals(struct agent *a)
@@ -47,6 +71,8 @@ static void watch_signals(struct agent *a)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);	/* standard error may go away */
 	a->signals.ready = on_signal;
@@ -55,54 +81,40 @@ static void watch_signals(struct agent *a)
 		log_fatal(EXIT_SYSTEM, "signalfd");
 }
 
-static void announce(const struct service *sv)
-{
-	char text[ADDRESS_TEXT];
-
-	for (unsigned int i = 0; i < sv->listeners_count; i++)
-		log_info("%s: listening on %s", sv->name,
-			 address_text(text, sizeof(text),
-				      &sv->listeners[i].address));
-}
-
-static void stop(struct service *sv)
-{
-	struct shake *sh;
-
-	sv->agent->ending = true;
-	listen_update(sv);
-	listen_close(sv);
-	while ((sh = LIST_FIRST(&sv->shakes)))
-		shake_end(sh, "closed, ktlsd ends");
-	server_close(sv);
-}
-
-void agent_run(struct agent *a)
+static void free_all(struct services *list)
 {
 	struct service *sv;
-	int ret = loop_open(&a->loop);
 
-	if (ret) {
-		errno = -ret;
-		log_fatal(EXIT_SYSTEM, "epoll");
+	while ((sv = STAILQ_FIRST(list))) {
+		STAILQ_REMOVE_HEAD(list, next);
+		service_free(sv);
 	}
+}
+
+static void check(int ret)
+{
+	if (!ret)
+		return;
+	errno = -ret;
+	log_fatal(EXIT_SYSTEM, "epoll");
+}
+
+void agent_run(struct agent *a, struct settings_list *list)
+{
+	char text[sizeof(struct fault)];
+	struct fault f;
+
+	STAILQ_INIT(&a->services);
+	STAILQ_INIT(&a->retired);
+	check(loop_open(&a->loop));
 	watch_signals(a);
-	STAILQ_FOREACH(sv, &a->services, next) {
-		sv->agent = a;
-		listen_open(sv);
-		server_open(sv);
-	}
-	STAILQ_FOREACH(sv, &a->services, next) {
-		listen_update(sv);
-		announce(sv);
-	}
-	ret = loop_run(&a->loop);
-	if (ret) {
-		errno = -ret;
-		log_fatal(EXIT_SYSTEM, "epoll");
-	}
-	STAILQ_FOREACH(sv, &a->services, next)
-		stop(sv);
+	if (reload_apply(a, list, &f))
+		log_fatalx(f.status, "%s",
+			   fault_text(text, sizeof(text), a->file, &f));
+	check(loop_run(&a->loop));
+	a->ending = true;
+	free_all(&a->services);
+	free_all(&a->retired);
 	close(a->signals.fd);
 	loop_close(&a->loop);
 }

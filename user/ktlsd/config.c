@@ -1,88 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* ktlsd.conf(5), read with inih. What is not understood ends the program. */
+/* ktlsd.conf(5), read with inih: sections and lines. Options: options.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ktlsd.h"
-#include "log.h"
-
-enum kind { TEXT, NUMBER, ADDRESSES };
-
-static const struct option {
-	const char *name;
-	enum kind kind;
-	size_t offset;		/* of TEXT and NUMBER in struct service */
-	unsigned int min, max;	/* of NUMBER; it is required where min is 0 */
-} options[] = {
-	{ "listen", ADDRESSES, 0, 0, 0 },
-	{ "certificate", TEXT, offsetof(struct service, certificate), 0, 0 },
-	{ "key", TEXT, offsetof(struct service, key), 0, 0 },
-	{ "handoff", TEXT, offsetof(struct service, handoff), 0, 0 },
-	{ "handshake_timeout", NUMBER,
-	  offsetof(struct service, handshake_timeout), 1, 3600 },
-	{ "max_handshakes", NUMBER,
-	  offsetof(struct service, max_handshakes), 1, 65536 },
-};
-
-#define OPTIONS_COUNT (sizeof(options) / sizeof(options[0]))
 
 struct parser {
 	const char *file;
 	FILE *stream;
 	int line;
 	int section_line;
-	struct service *section;	/* NULL until its first option */
-	bool seen[OPTIONS_COUNT];
-	struct services *out;
+	struct settings *section;	/* NULL until its first option */
+	struct settings_list *out;
+	struct fault *fault;		/* its first: the rest is not read */
 };
 
 #define bad(p, fmt, ...) \
-	log_fatalx(EXIT_CONFIG, "%s:%d: " fmt, (p)->file, (p)->line, \
-		   ##__VA_ARGS__)
-
-static const char *option_names(void)
-{
-	static char names[256];
-
-	names[0] = '\0';
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		if (i)
-			strcat(names, ", ");
-		strcat(names, options[i].name);
-	}
-	return names;
-}
+	fault_set((p)->fault, EXIT_CONFIG, (p)->line, fmt, ##__VA_ARGS__)
 
 /* A section ends where the next begins: then it must be complete. */
-static void end_section(struct parser *p)
+static int end_section(struct parser *p)
 {
+	struct settings *s = p->section;
+
 	if (!p->section_line)
-		return;
-	p->line = p->section_line;
-	if (!p->section)
-		bad(p, "a section without options; valid: %s", option_names());
-	for (size_t i = 0; i < OPTIONS_COUNT; i++)
-		if (!p->seen[i] && !options[i].min)
-			bad(p, "[service %s] lacks the option \"%s\"",
-			    p->section->name, options[i].name);
-	memset(p->seen, 0, sizeof(p->seen));
+		return 0;
 	p->section = NULL;
+	if (s)
+		return options_check(s, p->fault);
+	return fault_set(p->fault, EXIT_CONFIG, p->section_line,
+			 "a section without options; valid: %s",
+			 option_names());
 }
 
 /* inih drops what follows the bracket, an option that looks given too. */
-static void check_title_end(const struct parser *p, const char *line)
+static int check_title_end(struct parser *p, const char *line)
 {
 	const char *end = strchr(line, ']'), *rest;
 
 	if (!end++)
-		return;			/* inih says so */
+		return 0;		/* inih says so */
 	rest = end + strspn(end, " \t\r\n");
 	if (*rest && (rest == end || !strchr(";#", *rest)))
-		bad(p, "text behind the section's name");
+		return bad(p, "text behind the section's name");
+	return 0;
+}
+
+static int check_line(struct parser *p, char *buf, size_t size)
+{
+	size_t len = strlen(buf), indent = strspn(buf, " \t");
+	int ret;
+
+	if (len == size - 1 && buf[len - 1] != '\n')
+		return bad(p, "the line is longer than %zu bytes", size - 3);
+	memmove(buf, buf + indent, len - indent + 1);
+	if (buf[0] != '[')
+		return 0;
+	ret = end_section(p);
+	p->section_line = p->line;
+	return ret ? ret : check_title_end(p, buf);
 }
 
 /*
@@ -92,162 +70,124 @@ static void check_title_end(const struct parser *p, const char *line)
 static char *read_line(char *buf, int size, void *stream)
 {
 	struct parser *p = stream;
-	size_t len, indent;
 
-	if (!fgets(buf, size, p->stream))
+	if (p->fault->status || !fgets(buf, size, p->stream))
 		return NULL;
 	p->line++;
-	len = strlen(buf);
-	if (len == (size_t)size - 1 && buf[len - 1] != '\n')
-		bad(p, "the line is longer than %d bytes", size - 3);
-	indent = strspn(buf, " \t");
-	memmove(buf, buf + indent, len - indent + 1);
-	if (buf[0] == '[') {
-		int line = p->line;
-
-		end_section(p);
-		p->line = p->section_line = line;
-		check_title_end(p, buf);
-	}
-	return buf;
+	return check_line(p, buf, size) ? NULL : buf;
 }
 
-static void start_section(struct parser *p, const char *title)
+static int start_section(struct parser *p, const char *title)
 {
-	struct service *sv;
+	struct settings *s;
 	const char *name = title + strlen("service ");
 
 	if (!p->section_line)
-		bad(p, "an option before any section; begin with [service NAME]");
+		return bad(p, "an option before any section; begin with [service NAME]");
 	if (strncmp(title, "service ", strlen("service ")) || !*name)
-		bad(p, "unknown section [%s]; valid: [service NAME]", title);
+		return bad(p, "unknown section [%s]; valid: [service NAME]",
+			   title);
 	if (strlen(name) > NAME_MAX_LEN)
-		bad(p, "a service name is at most %d bytes long", NAME_MAX_LEN);
-	STAILQ_FOREACH(sv, p->out, next)
-		if (!strcmp(sv->name, name))
-			bad(p, "a second section [service %s]", name);
-	sv = calloc(1, sizeof(*sv));
-	if (!sv)
-		log_fatal(EXIT_SYSTEM, "%s", p->file);
-	strcpy(sv->name, name);
-	sv->handshake_timeout = 10;
-	sv->max_handshakes = 512;
-	sv->server.fd = -1;
-	LIST_INIT(&sv->shakes);
-	TAILQ_INIT(&sv->waiting);
-	STAILQ_INSERT_TAIL(p->out, sv, next);
-	p->section = sv;
-}
-
-static void set_addresses(struct parser *p, const char *value)
-{
-	struct service *sv = p->section;
-	char *list = strdup(value), *rest = NULL;
-
-	if (!list)
-		log_fatal(EXIT_SYSTEM, "%s", p->file);
-	for (char *text = strtok_r(list, " \t", &rest); text;
-	     text = strtok_r(NULL, " \t", &rest)) {
-		struct listener *l = &sv->listeners[sv->listeners_count];
-
-		if (sv->listeners_count == LISTENERS_MAX)
-			bad(p, "more than %d addresses", LISTENERS_MAX);
-		if (address_parse(&l->address, text))
-			bad(p, "\"%s\" is no address; valid: ADDR:PORT, [ADDR]:PORT",
-			    text);
-		l->watch.fd = -1;
-		l->service = sv;
-		sv->listeners_count++;
-	}
-	free(list);
-}
-
-static void set_number(struct parser *p, const struct option *o,
-		       const char *value)
-{
-	unsigned int *field = (void *)((char *)p->section + o->offset);
-	unsigned long n;
-	char *end;
-
-	n = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || n < o->min || n > o->max)
-		bad(p, "%s = %s; valid: a number from %u to %u", o->name,
-		    value, o->min, o->max);
-	*field = n;
-}
-
-static void set(struct parser *p, const struct option *o, const char *value)
-{
-	char **text = (void *)((char *)p->section + o->offset);
-
-	switch (o->kind) {
-	case ADDRESSES:
-		set_addresses(p, value);
-		return;
-	case NUMBER:
-		set_number(p, o, value);
-		return;
-	case TEXT:
-		*text = strdup(value);
-		if (!*text)
-			log_fatal(EXIT_SYSTEM, "%s", p->file);
-	}
+		return bad(p, "a service name is at most %d bytes long",
+			   NAME_MAX_LEN);
+	STAILQ_FOREACH(s, p->out, next)
+		if (!strcmp(s->name, name))
+			return bad(p, "a second section [service %s]", name);
+	s = settings_new(name, p->section_line);
+	if (!s)
+		return fault_set(p->fault, EXIT_SYSTEM, p->line, "%s",
+				 strerror(ENOMEM));
+	STAILQ_INSERT_TAIL(p->out, s, next);
+	p->section = s;
+	return 0;
 }
 
 static int on_option(void *user, const char *section, const char *name,
 		     const char *value)
 {
 	struct parser *p = user;
-	size_t i = 0;
 
-	if (!p->section)
-		start_section(p, section);
-	while (i < OPTIONS_COUNT && strcmp(options[i].name, name))
-		i++;
-	if (i == OPTIONS_COUNT)
-		bad(p, "unknown option \"%s\"; valid: %s", name, option_names());
-	/* Lines have a bound; a list of addresses may go on in the next. */
-	if (p->seen[i] && options[i].kind != ADDRESSES)
-		bad(p, "%s is given twice", name);
-	if (!value || !*value)
-		bad(p, "%s has no value", name);
-	p->seen[i] = true;
-	set(p, &options[i], value);
+	if (p->section || !start_section(p, section))
+		option_set(p->section, p->line, name, value, p->fault);
 	return 1;
 }
 
-void config_load(struct services *out, const char *file)
+/* The kernel refuses these too, but in other words, and not at a reload. */
+static int check_listener(const struct settings_list *list,
+			  const struct settings *s, const struct listener *l,
+			  struct fault *f)
 {
-	struct parser p = { .file = file, .out = out };
+	const struct settings *before;
+	const struct listener *other;
+	char text[2][ADDRESS_TEXT];
+
+	STAILQ_FOREACH(before, list, next) {
+		STAILQ_FOREACH(other, &before->listeners, next) {
+			if (other == l)
+				return 0;
+			if (!address_overlap(&other->address,
+					     &l->address))
+				continue;
+			address_text(text[0], ADDRESS_TEXT, &l->address);
+			address_text(text[1], ADDRESS_TEXT, &other->address);
+			return fault_set(f, EXIT_CONFIG, l->line,
+					 "%s: %s is in use by [service %s], as %s",
+					 s->name, text[0], before->name,
+					 text[1]);
+		}
+	}
+	return 0;
+}
+
+static int check_listeners(const struct settings_list *list, struct fault *f)
+{
+	const struct settings *s;
+	const struct listener *l;
+
+	STAILQ_FOREACH(s, list, next)
+		STAILQ_FOREACH(l, &s->listeners, next)
+			if (check_listener(list, s, l, f))
+				return f->status;
+	return 0;
+}
+
+static int no_file(struct fault *f, const char *file)
+{
+	return fault_set(f, EXIT_SYSTEM, 0, "configuration %s: %s", file,
+			 strerror(errno));
+}
+
+static int parse(struct parser *p)
+{
+	int line = ini_parse_stream(read_line, p, on_option, p);
+
+	if (p->fault->status)
+		return p->fault->status;
+	if (ferror(p->stream))
+		return no_file(p->fault, p->file);
+	if (line) {
+		p->line = line;
+		return bad(p, "neither [service NAME] nor OPTION = VALUE");
+	}
+	if (end_section(p))
+		return p->fault->status;
+	if (STAILQ_EMPTY(p->out))
+		return fault_set(p->fault, EXIT_CONFIG, 0,
+				 "%s: no [service NAME] in it", p->file);
+	return check_listeners(p->out, p->fault);
+}
+
+int config_read(struct settings_list *out, const char *file, struct fault *f)
+{
+	struct parser p = { .file = file, .out = out, .fault = f };
 	int ret;
 
+	f->status = 0;
 	STAILQ_INIT(out);
 	p.stream = fopen(file, "re");
 	if (!p.stream)
-		log_fatal(EXIT_SYSTEM, "configuration %s", file);
-	ret = ini_parse_stream(read_line, &p, on_option, &p);
-	if (ferror(p.stream))
-		log_fatal(EXIT_SYSTEM, "configuration %s", file);
+		return no_file(f, file);
+	ret = parse(&p);
 	fclose(p.stream);
-	if (ret) {
-		p.line = ret;
-		bad(&p, "neither [service NAME] nor OPTION = VALUE");
-	}
-	end_section(&p);
-	if (STAILQ_EMPTY(out))
-		log_fatalx(EXIT_CONFIG, "%s: no [service NAME] in it", file);
-}
-
-void config_free(struct services *services)
-{
-	struct service *sv;
-
-	while ((sv = STAILQ_FIRST(services))) {
-		STAILQ_REMOVE_HEAD(services, next);
-		ktls_config_put(sv->config);
-		free(sv->certificate);
-		free(sv->key);
-		free(sv->handoff);
-		free(sv);
-	}
+	return ret;
 }

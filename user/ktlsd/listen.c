@@ -2,40 +2,17 @@
 /* The listening sockets of a service: open, accept while there is room. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ktlsd.h"
-#include "log.h"
 
 /* Connections taken in one go, before others have their turn. */
 #define ACCEPT_BATCH 16
 
 /* What is short (descriptors, memory) does not come back at once. */
 #define BACKOFF_MS 200
-
-static int open_socket(const struct sockaddr_storage *address)
-{
-	bool v6 = address->ss_family == AF_INET6;
-	int fd, on = 1, off = 0, ret;
-
-	fd = socket(address->ss_family,
-		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-	    (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
-			      sizeof(off))) ||
-	    bind(fd, (const struct sockaddr *)address, address_size(address)) ||
-	    listen(fd, SOMAXCONN)) {
-		ret = -errno;
-		goto close_fd;
-	}
-	return fd;
-
-close_fd:
-	close(fd);
-	return ret;
-}
 
 static void on_backoff(struct timer *t)
 {
@@ -50,8 +27,9 @@ static void back_off(struct service *sv)
 {
 	if (!sv->warned)
 		log_warn("%s: cannot accept, trying again every %d ms",
-			 sv->name, BACKOFF_MS);
+			 sv->settings->name, BACKOFF_MS);
 	sv->warned = true;
+	sv->backoff.fire = on_backoff;
 	loop_timer_set(&sv->agent->loop, &sv->backoff, BACKOFF_MS);
 	listen_update(sv);
 }
@@ -62,6 +40,18 @@ static bool is_shortage(int err)
 	       err == ENOMEM;
 }
 
+static int take_one(struct service *sv, const struct listener *l)
+{
+	int fd = accept4(l->watch.fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	sv->warned = false;
+	shake_start(sv, fd);
+	return 0;
+}
+
 static void on_connection(struct watch *w, uint32_t events)
 {
 	struct listener *l = (struct listener *)w;
@@ -69,63 +59,42 @@ static void on_connection(struct watch *w, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_BATCH && sv->listening; i++) {
-		int fd = accept4(w->fd, NULL, NULL,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int ret = take_one(sv, l);
 
-		if (fd >= 0) {
-			sv->warned = false;
-			shake_start(sv, fd);
-			continue;
-		}
-		if (is_shortage(errno))
+		errno = -ret;
+		if (is_shortage(-ret))
 			back_off(sv);
-		if (errno != ECONNABORTED && errno != EINTR)
+		if (ret && ret != -ECONNABORTED && ret != -EINTR)
 			return;
-	}
-}
-
-void listen_open(struct service *sv)
-{
-	char text[ADDRESS_TEXT];
-
-	sv->backoff.fire = on_backoff;
-	for (unsigned int i = 0; i < sv->listeners_count; i++) {
-		struct listener *l = &sv->listeners[i];
-		socklen_t len = sizeof(l->address);
-
-		address_text(text, sizeof(text), &l->address);
-		l->watch.ready = on_connection;
-		l->watch.fd = open_socket(&l->address);
-		if (l->watch.fd < 0) {
-			errno = -l->watch.fd;
-			log_fatal(EXIT_SYSTEM, "%s: cannot listen on %s",
-				  sv->name, text);
-		}
-		getsockname(l->watch.fd, (struct sockaddr *)&l->address, &len);
 	}
 }
 
 static int watch_all(struct service *sv)
 {
+	struct listener *l;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < sv->listeners_count && !ret; i++)
-		ret = loop_add(&sv->agent->loop, &sv->listeners[i].watch,
-			       EPOLLIN);
+	STAILQ_FOREACH(l, &sv->listeners, next) {
+		ret = loop_add(&sv->agent->loop, &l->watch, EPOLLIN);
+		if (ret)
+			break;
+	}
 	return ret;
 }
 
 static void unwatch_all(struct service *sv)
 {
-	for (unsigned int i = 0; i < sv->listeners_count; i++)
-		if (sv->listeners[i].watch.fd >= 0)
-			loop_del(&sv->agent->loop, &sv->listeners[i].watch);
+	struct listener *l;
+
+	STAILQ_FOREACH(l, &sv->listeners, next)
+		if (l->watch.fd >= 0)
+			loop_del(&sv->agent->loop, &l->watch);
 }
 
 void listen_update(struct service *sv)
 {
-	bool want = !sv->agent->ending && !sv->backoff.next &&
-		    sv->live < sv->max_handshakes;
+	bool want = !sv->agent->ending && !sv->retired && !sv->backoff.next &&
+		    sv->live < sv->settings->max_handshakes;
 	int ret;
 
 	if (want == sv->listening)
@@ -141,11 +110,61 @@ void listen_update(struct service *sv)
 	}
 }
 
+/* Who waits in its queue came in time: closing it would reset them. */
+static void drain(struct service *sv, const struct listener *l)
+{
+	int ret = 0;
+
+	while (sv->live < sv->settings->max_handshakes &&
+	       (!ret || ret == -ECONNABORTED || ret == -EINTR))
+		ret = take_one(sv, l);
+}
+
+void listen_replace(struct service *sv, struct listeners *news)
+{
+	struct listeners olds = STAILQ_HEAD_INITIALIZER(olds);
+	char text[ADDRESS_TEXT];
+	struct listener *l;
+
+	unwatch_all(sv);
+	sv->listening = false;
+	STAILQ_CONCAT(&olds, &sv->listeners);
+	STAILQ_CONCAT(&sv->listeners, news);
+	STAILQ_FOREACH(l, &sv->listeners, next) {
+		l->service = sv;
+		l->watch.ready = on_connection;
+		if (!l->old)
+			log_info("%s: listening on %s", sv->settings->name,
+				 address_text(text, sizeof(text), &l->bound));
+		l->old = NULL;
+	}
+	STAILQ_FOREACH(l, &olds, next) {
+		if (l->watch.fd < 0)
+			continue;
+		log_info("%s: no longer listening on %s", sv->settings->name,
+			 address_text(text, sizeof(text), &l->bound));
+		drain(sv, l);
+	}
+	listeners_free(&olds);
+	listen_update(sv);
+}
+
 void listen_close(struct service *sv)
 {
 	loop_timer_clear(&sv->backoff);
-	for (unsigned int i = 0; i < sv->listeners_count; i++) {
-		close(sv->listeners[i].watch.fd);
-		sv->listeners[i].watch.fd = -1;
+	unwatch_all(sv);
+	sv->listening = false;
+	listeners_free(&sv->listeners);
+}
+
+void listeners_free(struct listeners *list)
+{
+	struct listener *l;
+
+	while ((l = STAILQ_FIRST(list))) {
+		STAILQ_REMOVE_HEAD(list, next);
+		if (l->watch.fd >= 0)
+			close(l->watch.fd);
+		free(l);
 	}
 }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "ktlsd.h"
-#include "log.h"
 
 static const char usage[] =
 	"Usage: ktlsd [-t] [-c FILE]\n"
@@ -47,16 +46,6 @@ static void guard_secrets(void)
 	unsetenv("SSLKEYLOGFILE");
 }
 
-static void load_config(struct service *sv)
-{
-	const struct ktls_pair pair = { sv->certificate, sv->key, NULL };
-	const struct ktls_options o = { .pairs = &pair, .pairs_count = 1 };
-	struct ktls_error err;
-
-	if (ktls_config_load(&sv->config, &o, &err))
-		log_fatalx(EXIT_SYSTEM, "%s: %s", sv->name, err.text);
-}
-
 /*
  * On a socket without a connection the kernel says ENOTCONN, but only after
  * it has found, or loaded, the module.
@@ -83,6 +72,21 @@ static void raise_descriptors(void)
 		return;
 	r.rlim_cur = r.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static void load(struct settings_list *out, const char *file, bool test)
+{
+	char text[sizeof(struct fault)];
+	const struct settings *s;
+	struct fault f;
+	int ret = settings_load(out, file, &f);
+
+	STAILQ_FOREACH(s, out, next)
+		if (!ret && test)
+			ret = trace_test(s, &f);
+	if (ret)
+		log_fatalx(ret, "%s",
+			   fault_text(text, sizeof(text), file, &f));
 }
 
 struct choice {
@@ -119,22 +123,21 @@ static void parse_options(struct choice *out, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct choice choice = { .file = "/etc/ktlsd.conf" };
+	struct settings_list list;
 	struct agent agent = {};
-	struct service *sv;
 
 	log_init("ktlsd");
 	parse_options(&choice, argc, argv);
-	config_load(&agent.services, choice.file);
 	guard_secrets();
-	STAILQ_FOREACH(sv, &agent.services, next)
-		load_config(sv);
+	load(&list, choice.file, choice.test);
 	if (choice.test) {
 		printf("configuration %s is good\n", choice.file);
 	} else {
 		check_module();
 		raise_descriptors();
-		agent_run(&agent);
+		agent.file = choice.file;
+		agent_run(&agent, &list);
 	}
-	config_free(&agent.services);
+	settings_drop(&list);
 	return 0;
 }

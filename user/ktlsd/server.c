@@ -8,21 +8,22 @@
 #include <unistd.h>
 
 #include "ktlsd.h"
-#include "log.h"
 
 /* "fd:N": the server is our parent, and we live as long as it holds on. */
-static bool is_inherited(const struct service *sv)
+static bool is_inherited(const struct settings *s)
 {
-	return !strncmp(sv->handoff, "fd:", 3);
+	return !strncmp(s->handoff, "fd:", 3);
 }
 
 static void lose(struct service *sv)
 {
+	const struct settings *s = sv->settings;
+
 	server_close(sv);
-	if (is_inherited(sv))
+	if (is_inherited(s) && !sv->retired)
 		sv->agent->loop.stop = true;
 	else
-		log_warnx("%s: the server has left %s", sv->name, sv->handoff);
+		log_warnx("%s: the server has left %s", s->name, s->handoff);
 }
 
 static void on_server(struct watch *w, uint32_t events)
@@ -34,7 +35,8 @@ static void on_server(struct watch *w, uint32_t events)
 	if (events & (EPOLLHUP | EPOLLERR)) {
 		lose(sv);
 		while ((sh = TAILQ_FIRST(&sv->waiting)))
-			shake_end(sh, "closed, the server has gone");
+			shake_end(sh, KTLS_OK,
+				  "closed, the server has gone");
 		return;
 	}
 	while ((sh = TAILQ_FIRST(&sv->waiting)))
@@ -82,17 +84,13 @@ static int inherit(const char *text)
 	return fd;
 }
 
-static int attach(struct service *sv)
+/* Others may wait already, if the last server stopped reading and stayed. */
+static int attach(struct service *sv, int fd)
 {
-	int fd = is_inherited(sv) ? inherit(sv->handoff + 3) :
-				    reach(sv->handoff);
 	int ret;
 
-	if (fd < 0)
-		return fd;
 	sv->server.fd = fd;
 	sv->server.ready = on_server;
-	/* Others may wait, if the last server stopped reading and stayed. */
 	ret = loop_add(&sv->agent->loop, &sv->server,
 		       TAILQ_EMPTY(&sv->waiting) ? 0 : EPOLLOUT);
 	if (!ret)
@@ -102,22 +100,49 @@ static int attach(struct service *sv)
 	return ret;
 }
 
-void server_open(struct service *sv)
+static int refuse(const struct settings *s, const char *why, struct fault *f)
 {
-	int ret = attach(sv);
+	return fault_set(f, EXIT_SYSTEM, settings_line(s->handoff),
+			 "%s: cannot reach the server at hand-off socket %s: %s",
+			 s->name, s->handoff, why);
+}
 
+int server_prepare(struct settings *s, struct fault *f)
+{
+	const struct service *sv = s->service;
+
+	if (sv->settings && !strcmp(sv->settings->handoff, s->handoff))
+		return 0;
+	/* A descriptor that was not ours at the start is another's by now. */
+	if (is_inherited(s) && sv->agent->running)
+		return refuse(s, "it can be inherited at the start only", f);
+	s->server = is_inherited(s) ? inherit(s->handoff + 3) :
+				      reach(s->handoff);
+	return s->server < 0 ? refuse(s, strerror(-s->server), f) : 0;
+}
+
+void server_replace(struct service *sv, int fd)
+{
+	int ret;
+
+	server_close(sv);
+	ret = attach(sv, fd);
 	if (!ret)
 		return;
 	errno = -ret;
-	log_fatal(EXIT_SYSTEM,
-		  "%s: cannot reach the server at hand-off socket %s",
-		  sv->name, sv->handoff);
+	log_warn("%s: hand-off socket %s", sv->settings->name,
+		 sv->settings->handoff);
 }
 
 int server_send(struct service *sv, const struct ktls_conn *c)
 {
-	int ret = sv->server.fd < 0 ? attach(sv) : 0;
+	int ret = 0;
 
+	if (sv->server.fd < 0) {
+		ret = reach(sv->settings->handoff);
+		if (ret >= 0)
+			ret = attach(sv, ret);
+	}
 	if (!ret)
 		ret = ktls_handoff_send(sv->server.fd, c);
 	if (sv->server.fd >= 0 && (ret == -EPIPE || ret == -ECONNRESET))

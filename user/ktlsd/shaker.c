@@ -9,52 +9,62 @@
 #include <unistd.h>
 
 #include "ktlsd.h"
-#include "log.h"
 
-static uint64_t now_ms(void)
+uint64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static void report(const struct shake *sh, const char *outcome)
+static void count(const struct shake *sh, enum ktls_reason reason,
+		  const char *text)
 {
-	const struct ktls_info *info = ktls_session_info(sh->session);
-	char peer[ADDRESS_TEXT], sni[4 * sizeof(info->sni) + 1];
-	char agreed[64] = "";
+	struct stats *stats = &sh->service->stats;
 
-	if (info->version)
-		snprintf(agreed, sizeof(agreed), "%s, %s, ",
-			 ktls_version_name(info->version),
-			 ktls_cipher_name(info->cipher));
-	log_info("%s: %s, name \"%s\", %s%u ms: %s", sh->service->name,
-		 address_text(peer, sizeof(peer), &info->peer),
-		 log_escape(sni, sizeof(sni), info->sni), agreed,
-		 (unsigned int)(now_ms() - sh->start_ms), outcome);
+	if (!text) {
+		stats->delivered++;
+		stats->resumed += ktls_session_info(sh->session)->resumed;
+	} else if (sh->conn) {
+		stats->undelivered++;
+	} else {
+		stats->failed[reason]++;
+	}
 }
 
-void shake_end(struct shake *sh, const char *reason)
+static void free_shake(struct shake *sh)
 {
 	struct service *sv = sh->service;
 
-	report(sh, reason ? reason : "handed over");
 	loop_timer_clear(&sh->deadline);
 	if (sh->waiting)
 		TAILQ_REMOVE(&sv->waiting, sh, queue);
 	LIST_REMOVE(sh, all);
 	loop_del(&sv->agent->loop, &sh->watch);
 	ktls_session_free(sh->session);
+	settings_put(sh->settings);
 	if (sh->conn)
 		ktls_conn_close(sh->conn);
 	else
 		close(sh->watch.fd);
 	free(sh);
+}
+
+void shake_end(struct shake *sh, enum ktls_reason reason, const char *text)
+{
+	struct service *sv = sh->service;
+
+	count(sh, reason, text);
+	report_connection(sh, reason, text);
+	/* Else the library has said so. */
+	if (text && (sh->conn || reason == KTLS_TIMEOUT))
+		trace_failure(sh, ktls_reason_name(reason), text);
+	free_shake(sh);
 	sv->live--;
 	listen_update(sv);
-	if (sv->agent->ending)
-		agent_leave(sv->agent);
+	service_left(sv);
+	agent_left(sv->agent);
 }
 
 int shake_deliver(struct shake *sh)
@@ -64,13 +74,13 @@ int shake_deliver(struct shake *sh)
 	char reason[128];
 
 	if (!ret) {
-		shake_end(sh, NULL);
+		shake_end(sh, KTLS_OK, NULL);
 		return 0;
 	}
 	if (ret != -EAGAIN) {
 		snprintf(reason, sizeof(reason), "closed, no hand-off: %s",
 			 strerror(-ret));
-		shake_end(sh, reason);
+		shake_end(sh, KTLS_OK, reason);
 		return 0;
 	}
 	if (!sh->waiting) {
@@ -79,6 +89,13 @@ int shake_deliver(struct shake *sh)
 		server_wait(sv);
 	}
 	return -EAGAIN;
+}
+
+static void give_up(struct shake *sh)
+{
+	const struct ktls_error *err = ktls_session_error(sh->session);
+
+	shake_end(sh, err->reason, err->text);
 }
 
 static void on_client(struct watch *w, uint32_t events)
@@ -99,7 +116,7 @@ static void on_client(struct watch *w, uint32_t events)
 	if (!ret)
 		ret = ktls_session_install(sh->session, &sh->conn);
 	if (ret)
-		shake_end(sh, ktls_session_error(sh->session)->text);
+		give_up(sh);
 	else
 		shake_deliver(sh);
 }
@@ -112,14 +129,17 @@ static void on_deadline(struct timer *t)
 
 	snprintf(reason, sizeof(reason), "%s within %u s", sh->waiting ?
 		 "the server took no connection" : "no complete handshake",
-		 sh->service->handshake_timeout);
-	shake_end(sh, reason);
+		 sh->settings->handshake_timeout);
+	shake_end(sh, sh->waiting ? KTLS_OK : KTLS_TIMEOUT, reason);
 }
 
 static void refuse(struct service *sv, int fd, int err)
 {
+	bool left = err == -ENOTCONN;	/* before we came to it */
+
+	sv->stats.failed[left ? KTLS_HANGUP : KTLS_INTERNAL]++;
 	errno = -err;
-	log_warn("%s: connection closed before its handshake", sv->name);
+	log_warn("%s: connection closed before its handshake", sv->settings->name);
 	close(fd);
 }
 
@@ -136,15 +156,18 @@ void shake_start(struct service *sv, int fd)
 	sh->watch.ready = on_client;
 	sh->deadline.fire = on_deadline;
 	sh->service = sv;
-	sh->start_ms = now_ms();
-	ret = ktls_session_new(&sh->session, sv->config, fd, NULL);
+	sh->settings = settings_get(sv->settings);
+	sh->start_ns = now_ns();
+	sh->number = ++sv->agent->connections;
+	ret = ktls_session_new(&sh->session, sh->settings->config, fd, NULL);
 	if (ret)
-		goto free_shake;
+		goto put_settings;
 	ret = loop_add(&sv->agent->loop, &sh->watch, EPOLLIN);
 	if (ret)
 		goto free_session;
+	trace_start(sh);
 	loop_timer_set(&sv->agent->loop, &sh->deadline,
-		       sv->handshake_timeout * 1000);
+		       sh->settings->handshake_timeout * 1000);
 	LIST_INSERT_HEAD(&sv->shakes, sh, all);
 	sv->live++;
 	listen_update(sv);
@@ -152,7 +175,8 @@ void shake_start(struct service *sv, int fd)
 
 free_session:
 	ktls_session_free(sh->session);
-free_shake:
+put_settings:
+	settings_put(sh->settings);
 	free(sh);
 	refuse(sv, fd, ret);
 }
