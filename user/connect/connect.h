@@ -13,7 +13,7 @@
  *	verdict.c	did that end well?
  *	status.c	why something failed, as an exit status
  *	keylog.c	secrets for a debugger, when asked
- *	trace.c		what happens, as lines: for a file, for the diagram
+ *	tape.c		what happens, as lines: for a file, for the diagram
  *	read.c		one such line as a struct
  *	story.c		the lines of one connection, in order
  *	load.c		a file of lines as a story
@@ -170,8 +170,8 @@ int story_load(struct story *out, const char *path, const char *want,
 int story_read(struct story *out, FILE *f, const char *path, const char *want,
 	       struct others *others, struct ktls_error *err);
 
-/* trace.c: what libktls tells, to a file and into a story */
-struct trace {
+/* tape.c: what libktls tells, to a file and into a story */
+struct tape {
 	FILE *file, *json;	/* NULL: not asked for */
 	bool keep;		/* for a diagram */
 	char connection[CONNECTION_MAX];
@@ -180,14 +180,14 @@ struct trace {
 	bool over;		/* the handshake is */
 };
 
-int trace_open(struct trace *t, const struct ask *a, struct ktls_error *err);
-void trace_begin(struct trace *t, const char *peer, unsigned int number);
-void trace_event(void *trace, const struct ktls_event *e);
+int tape_open(struct tape *t, const struct ask *a, struct ktls_error *err);
+void tape_begin(struct tape *t, const char *peer, unsigned int number);
+void tape_event(void *tape, const struct ktls_event *e);
 /* A failure that libktls could not see, such as our deadline. */
-void trace_failed(struct trace *t, uint64_t at_ns,
+void tape_failed(struct tape *t, uint64_t at_ns,
 		  const struct ktls_error *err);
-void trace_draw(struct trace *t);
-void trace_close(struct trace *t);
+void tape_draw(struct tape *t);
+void tape_close(struct tape *t);
 
 /* context.c */
 enum {

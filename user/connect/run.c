@@ -12,7 +12,7 @@
 struct run {
 	const struct ask *a;
 	struct ktls_config *config;
-	struct trace trace;
+	struct tape tape;
 	int keylog;		/* -1: not asked for */
 	void *ticket;		/* of the connection before, or NULL */
 	size_t ticket_len;
@@ -44,7 +44,7 @@ static int refuse(struct run *r, int ret)
 
 static int prepare(struct run *r, struct ktls_session *s)
 {
-	ktls_session_trace(s, trace_event, &r->trace);
+	ktls_session_trace(s, tape_event, &r->tape);
 	if (r->keylog >= 0)
 		ktls_session_keylog(s, keylog_line,
 				    (void *)(intptr_t)r->keylog);
@@ -64,13 +64,13 @@ static int drive(struct run *r, struct ktls_session *s, int fd,
 	int ret = shake(s, fd, deadline, &r->err);
 
 	if (ret == -ETIMEDOUT)
-		trace_failed(&r->trace, (now_ms() - start) * 1000000, &r->err);
+		tape_failed(&r->tape, (now_ms() - start) * 1000000, &r->err);
 	if (!ret) {
 		ret = ktls_session_install(s, out);
 		if (ret)
 			r->err = *ktls_session_error(s);
 	}
-	trace_draw(&r->trace);
+	tape_draw(&r->tape);
 	return ret;
 }
 
@@ -89,7 +89,7 @@ static int connect_one(struct run *r, unsigned int number,
 	if (ret)
 		return ret;
 	getpeername(fd, (struct sockaddr *)&peer, &len);
-	trace_begin(&r->trace, address_text(text, sizeof(text), &peer), number);
+	tape_begin(&r->tape, address_text(text, sizeof(text), &peer), number);
 	ret = ktls_session_new(&s, r->config, fd,
 			       r->a->name ? r->a->name : t->name);
 	if (ret) {
@@ -179,7 +179,7 @@ static int open_all(struct run *r)
 	int ret = ktls_config_load(&r->config, &r->a->tls, &r->err);
 
 	if (!ret)
-		ret = trace_open(&r->trace, r->a, &r->err);
+		ret = tape_open(&r->tape, r->a, &r->err);
 	if (!ret && r->a->keylog) {
 		ret = keylog_open(r->a->keylog, &r->err);
 		r->keylog = ret;
@@ -199,7 +199,7 @@ int run_connections(const struct ask *a)
 		status = run_all(&r);
 	}
 	forget_ticket(&r);
-	trace_close(&r.trace);
+	tape_close(&r.tape);
 	if (r.keylog >= 0)
 		close(r.keylog);
 	ktls_config_put(r.config);

@@ -12,9 +12,9 @@
 
 #include "connect.h"
 
-int trace_open(struct trace *t, const struct ask *a, struct ktls_error *err)
+int tape_open(struct tape *t, const struct ask *a, struct ktls_error *err)
 {
-	*t = (struct trace){ .keep = a->explain };
+	*t = (struct tape){ .keep = a->explain };
 	t->json = a->json ? stderr : NULL;
 	if (t->keep) {
 		t->lines = malloc(STORY_BYTES);
@@ -31,14 +31,14 @@ int trace_open(struct trace *t, const struct ask *a, struct ktls_error *err)
 	return 0;
 }
 
-void trace_begin(struct trace *t, const char *peer, unsigned int number)
+void tape_begin(struct tape *t, const char *peer, unsigned int number)
 {
 	snprintf(t->connection, sizeof(t->connection), "%s#%u", peer, number);
 	t->used = t->drawn = 0;
 	t->over = false;
 }
 
-static void keep(struct trace *t, const char *line, size_t len)
+static void keep(struct tape *t, const char *line, size_t len)
 {
 	if (!t->keep || len > STORY_BYTES - t->used)
 		return;
@@ -52,9 +52,9 @@ static void write_line(FILE *f, const char *line, size_t len)
 		log_warn("trace");
 }
 
-void trace_event(void *trace, const struct ktls_event *e)
+void tape_event(void *tape, const struct ktls_event *e)
 {
-	struct trace *t = trace;
+	struct tape *t = tape;
 	char line[TRACE_LINE_MAX + 1];
 	size_t len, head;
 
@@ -70,10 +70,10 @@ void trace_event(void *trace, const struct ktls_event *e)
 	write_line(t->json, line, len);
 	keep(t, line, len);
 	if (t->over)
-		trace_draw(t);
+		tape_draw(t);
 }
 
-void trace_failed(struct trace *t, uint64_t at_ns,
+void tape_failed(struct tape *t, uint64_t at_ns,
 		  const struct ktls_error *err)
 {
 	const struct ktls_field fields[] = {
@@ -88,10 +88,10 @@ void trace_failed(struct trace *t, uint64_t at_ns,
 		.count = ARRAY_SIZE(fields),
 	};
 
-	trace_event(t, &e);
+	tape_event(t, &e);
 }
 
-static int parse(struct story *story, const struct trace *t)
+static int parse(struct story *story, const struct tape *t)
 {
 	const char *line = t->lines, *end = t->lines + t->used, *why;
 	struct step s;
@@ -111,7 +111,7 @@ static int parse(struct story *story, const struct trace *t)
 	return ret;
 }
 
-void trace_draw(struct trace *t)
+void tape_draw(struct tape *t)
 {
 	struct story story = {};
 	struct page page;
@@ -127,7 +127,7 @@ void trace_draw(struct trace *t)
 	story_free(&story);
 }
 
-void trace_close(struct trace *t)
+void tape_close(struct tape *t)
 {
 	if (t->file && fclose(t->file))
 		log_warn("trace");
