@@ -214,7 +214,7 @@ def bytes_come_back_unchanged(version, offload):
 def both_directions_at_once():
     data = os.urandom(8 * MB)
     with over_tls(echo, version="1.3") as server:
-        connect(server.port, data=data).is_well(data)
+        connect(server.port, "--half-close", data=data).is_well(data)
         equal([], server.errors)
 
 
@@ -261,7 +261,7 @@ def a_dialogue():
             tls.sendall(line.upper())
         goodbye(tls)
     with over_tls(lines, version="1.3") as server:
-        process = start(server.port, "-q")
+        process = start(server.port, "-q", "--half-close")
         for line in b"one\n", b"two\n":
             process.stdin.write(line)
             process.stdin.flush()
@@ -283,9 +283,10 @@ def the_server_ends_first():
         process.communicate()
 
 
-@rows([("TLS 1.3 closes its half", "1.3", [], True),
-       ("but not with --no-half-close", "1.3", ["--no-half-close"], False),
-       ("TLS 1.2 never", "1.2", [], False)])
+@rows([("nothing is said, TLS 1.2", "1.2", [], False),
+       ("nothing is said, TLS 1.3", "1.3", [], False),
+       ("--half-close, TLS 1.2", "1.2", ["--half-close"], True),
+       ("--half-close, TLS 1.3", "1.3", ["--half-close"], True)])
 def the_end_of_input(version, options, closes):
     seen = []
 
@@ -303,6 +304,49 @@ def the_end_of_input(version, options, closes):
         connect(server.port, *options, data=b"x").is_well(b"answer")
         equal([], server.errors)
     equal([b"" if closes else None], seen)
+
+
+@test
+def a_server_that_never_ends():
+    said = []
+
+    def stay(tls):
+        tls.sendall(tls.recv(100))
+        said.append(tls.recv(100))
+        goodbye(tls)
+    with over_tls(stay) as server:
+        connect(server.port, "--timeout=1", data=b"x").is_well(b"x")
+    equal([b""], said)
+
+
+@test
+def a_server_that_never_says_a_word():
+    with over_tls(lambda tls: time.sleep(4)) as server:
+        got = connect(server.port, "--timeout=1", data=b"x")
+    equal(1, got.status)
+    holds("neither answered nor ended", got.err)
+
+
+@test
+def a_server_that_never_reads():
+    def stay(tls):
+        tls.recv(1)
+        time.sleep(3)
+    with over_tls(stay) as server:
+        got = connect(server.port, "--timeout=1", data=bytes(64 * MB))
+    equal(1, got.status)
+    holds("neither answered nor ended", got.err)
+
+
+@test
+def a_server_that_ends_before_it_has_all():
+    def end(tls):
+        tls.recv(1)
+        goodbye(tls)
+        tls.unwrap()
+    with over_tls(end) as server:
+        got = connect(server.port, data=bytes(64 * MB))
+    equal(1, got.status)
 
 
 @rows([(v, v) for v in VERSIONS])
@@ -509,7 +553,7 @@ def alert_40(tcp):
     ("hang-up in the handshake", lambda tcp: tcp.recv(1), 1, "hung up|lost"),
     ("reset in the handshake", reset, 1, "lost"),
     ("silence in the handshake", silent, 1, "took too long"),
-    ("no TLS", no_tls, 4, "not TLS|no TLS"),
+    ("no TLS", no_tls, 4, "not a TLS|not TLS"),
     ("an alert", alert_40, 4, "alert handshake_failure"),
 ])
 def a_bad_peer(talk, status, text):
@@ -553,8 +597,7 @@ def no_common_version(version):
 def truncation_has_its_own_status(version):
 
     def talk(tcp):
-        tls = context(version=version).wrap_socket(tcp.dup(),
-                                                   server_side=True)
+        tls = context(version=version).wrap_socket(tcp, server_side=True)
         tls.recv(1)
         tls.sendall(b"half of it")
         os.close(tls.detach())      # a FIN, and no close_notify

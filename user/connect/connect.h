@@ -64,7 +64,7 @@ struct ask {
 	const char *trace, *read, *connection, *keylog;
 	char *alpn, *ciphers, *groups, *pins;	/* ours: options_free() */
 	unsigned int resume, timeout_s, verify;
-	bool explain, json, quiet, no_half_close, help, version;
+	bool explain, json, quiet, half_close, help, version;
 };
 
 #define TIMEOUT_DEFAULT 10

@@ -68,7 +68,7 @@ static const struct choice {
 	VALUE("group", "LIST", set_list, groups, "as X25519,P-256"),
 	FLAG("rsa", NO_LETTER, tls.rsa_key_transport, "TLS 1.2: also RSA key transport"),
 	WORD("offload", offload_words, tls.offload, "kernel TLS: prefer, require, never"),
-	FLAG("no-half-close", NO_LETTER, no_half_close, "let the server end the connection"),
+	FLAG("half-close", NO_LETTER, half_close, "tell the server when input has ended"),
 	NUMBER("timeout", "SECONDS", timeout_s, 1, 3600, "for the handshake, and for the end (10)"),
 	VALUE("trace-keys", "FILE", set_text, keylog, "append the SECRETS, for a debugger"),
 	FLAG("quiet", 'q', quiet, "say nothing but failures"),

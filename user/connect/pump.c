@@ -2,7 +2,6 @@
 /* Standard input to the peer, the peer to standard output, until both end. */
 #include <errno.h>
 #include <limits.h>
-#include <linux/tls.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,18 +122,17 @@ static void to_peer(struct pump *p)
 }
 
 /*
- * After standard input has ended: a TLS 1.3 peer may answer after our
- * close_notify (RFC 8446 section 6.1), a TLS 1.2 peer must throw its answer
- * away (RFC 5246 section 7.2.1), so there it is for the peer to end.
+ * After standard input has ended it is for the peer to end: many a server
+ * throws away what it still had to send when it sees our close_notify. TLS 1.2
+ * wants it to (RFC 5246 section 7.2.1); TLS 1.3 does not (RFC 8446 section
+ * 6.1), but then a TCP reset is what comes of data that nobody reads.
  */
 static bool may_close(const struct pump *p)
 {
-	if (p->so_far.closed || p->send_failed || filled(&p->up) || !p->in_ended)
+	if (p->so_far.closed || p->send_failed || filled(&p->up) ||
+	    !p->in_ended)
 		return false;
-	if (!p->so_far.sent || p->waited)
-		return true;
-	return !p->a->no_half_close &&
-	       ktls_conn_info(p->c)->version == TLS_1_3_VERSION;
+	return !p->so_far.sent || p->waited || p->a->half_close;
 }
 
 static void close_ours(struct pump *p)
