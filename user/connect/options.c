@@ -208,8 +208,8 @@ static int check(const struct ask *a)
 		return complain(both, "--connection without --read");
 	if (a->pair.key && !a->pair.certificate)
 		return complain(both, "--key without --cert");
-	if (a->verify && (a->tls.ca || a->pins))
-		return complain(both, "--verify=none with --ca or --pin");
+	if (a->verify && a->pins)
+		return complain(both, "--verify=none with --pin");
 	if (a->tls.max_version && a->tls.min_version > a->tls.max_version)
 		return complain(both, "--min above --max");
 	return 0;

@@ -260,8 +260,9 @@ int pump(struct ktls_conn *c, const struct ask *a)
 	p->chunk = chunk_of(STDOUT_FILENO);
 	moved(p);
 	ret = run(p);
-	if (!p->so_far.closed)
-		ktls_shutdown(c);	/* one try: nobody waits for it */
+	/* One try: nobody waits for it, and after an alert nobody wants it. */
+	if (!p->so_far.closed && !p->so_far.end)
+		ktls_shutdown(c);
 	p->so_far.unsent = filled(&p->up) || p->send_failed;
 	ret = ret ? tell(a, &p->err) : verdict(c, a, &p->so_far);
 	free(p);

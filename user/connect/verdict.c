@@ -42,6 +42,9 @@ int verdict(const struct ktls_conn *c, const struct ask *a,
 
 	if (o->end && is_idle_end(o, reason))
 		return STATUS_OK;
+	/* A reset that the sender heard of looks like an end to the reader. */
+	if (o->unsent && reason == KTLS_TRUNCATED)
+		reason = KTLS_LOST;
 	if (o->end && alert >= 0)
 		fail(&err, o->end, reason, "the peer gave up: alert %s",
 		     ktls_alert_name(alert));
