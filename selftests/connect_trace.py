@@ -188,7 +188,8 @@ def a_server_without_tickets(version):
                 upper_line(tls)
     with Server(talk) as server:
         got = connect(server.port, "--resume=1", data=b"a\n").is_well(b"A\n")
-    holds("the server gave no ticket", got.err)
+    if version == "1.3":    # TLS 1.2 has session numbers, too
+        holds("the server gave no ticket", got.err)
     equal(0, got.err.count(", resumed"))
 
 

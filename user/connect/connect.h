@@ -19,7 +19,9 @@
  *	load.c		a file of lines as a story
  *	draw.c		a story as a sequence diagram
  *	context.c	what has to be known of a story to word its steps
+ *	facts.c		what of a step is shown
  *	words.c		what each step means, in plain words
+ *	fill.c		puts fields into sentences
  *	page.c		lines of a diagram, in ASCII or UTF-8
  */
 #ifndef CONNECT_H
@@ -185,7 +187,7 @@ void tape_begin(struct tape *t, const char *peer, unsigned int number);
 void tape_event(void *tape, const struct ktls_event *e);
 /* A failure that libktls could not see, such as our deadline. */
 void tape_failed(struct tape *t, uint64_t at_ns,
-		  const struct ktls_error *err);
+		 const struct ktls_error *err);
 void tape_draw(struct tape *t);
 void tape_close(struct tape *t);
 
@@ -214,7 +216,7 @@ unsigned int context_of(const struct story *story);
 unsigned int context_at(const struct story *story, size_t i,
 			unsigned int context);
 
-/* words.c */
+/* facts.c */
 struct fact {
 	const char *field, *label;
 	bool brief;		/* the beginning of it will do */
@@ -223,10 +225,12 @@ struct fact {
 /* With {field}s in it, for words_fill() */
 const char *words_title(const struct step *s);
 const struct fact *words_facts(enum ktls_step step, size_t *count);
-/* The sentences for @s as one paragraph, of @size bytes at most. */
+
+/* words.c: the sentences for @s as one paragraph, of @size bytes at most. */
 void words_say(char *out, size_t size, const struct step *s,
 	       unsigned int context);
-/* @text with {field} replaced by what @s has for it, fit for a terminal */
+
+/* fill.c: @text with {field} replaced by what @s has for it, fit for a terminal */
 void words_fill(char *out, size_t size, const char *text,
 		const struct step *s);
 
@@ -237,10 +241,9 @@ struct page {
 	bool utf8;
 };
 
-enum { LINE_PLAIN, LINE_SECRET };
-
 /* As wide as the terminal, and in what it can show. */
 void page_open(struct page *p, FILE *out);
+void page_legend(const struct page *p);
 void page_head(const struct page *p);
 void page_gap(const struct page *p);
 void page_arrow(const struct page *p, const char *time, const char *label,

@@ -95,9 +95,7 @@ static void draw_head(const struct page *p, const struct story *story)
 		words_fill(text, sizeof(text), "Connection {name}", &none);
 		page_below(p, text);
 	}
-	page_below(p, p->utf8 ?
-		   "\u2500\u2500\u25b6 everybody on the way can read it    \u2550\u2550\u25b6 encrypted" :
-		   "--> everybody on the way can read it    ==> encrypted");
+	page_legend(p);
 	fputc('\n', p->out);
 	page_head(p);
 }

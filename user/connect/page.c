@@ -51,6 +51,16 @@ static int inside(const struct page *p)
 	return p->width - MARGIN - 2;
 }
 
+void page_legend(const struct page *p)
+{
+	put(p, OPEN, 2);
+	put(p, RIGHT, 1);
+	fputs(" everybody on the way can read it    ", p->out);
+	put(p, SECRET, 2);
+	put(p, RIGHT, 1);
+	fputs(" encrypted\n", p->out);
+}
+
 void page_head(const struct page *p)
 {
 	fprintf(p->out, "%*s%s%*s\n", MARGIN - 3, "ms", "  client",

@@ -74,7 +74,7 @@ void tape_event(void *tape, const struct ktls_event *e)
 }
 
 void tape_failed(struct tape *t, uint64_t at_ns,
-		  const struct ktls_error *err)
+		 const struct ktls_error *err)
 {
 	const struct ktls_field fields[] = {
 		{ "reason", ktls_reason_name(err->reason) },
