@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""ktls-connect: what it tells, to people and programs; what it keeps secret."""
+import contextlib
+import json
+import os
+import re
+import ssl
+import stat
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE + "/lib")
+from servers import (  # noqa: E402
+    CONNECT, KERNEL, VERSIONS, Server, connect, context, echo,
+    free_port, over_tls, prepare, s_server, upper_line)
+from tap import equal, holds, rows, run, test  # noqa: E402
+
+
+# --- what is told -------------------------------------------------------------
+
+def steps(text):
+    return [json.loads(x) for x in text.splitlines()]
+
+
+@rows([(v, v) for v in VERSIONS])
+def json_is_json_and_names_the_steps(version):
+    with over_tls(upper_line, version=version) as server:
+        got = connect(server.port, "--json", data=b"a\n").is_well(b"A\n")
+    names = [s["step"] for s in steps(got.err)]
+    for name in ("ClientHello", "ServerHello", "Certificate", "Finished",
+                 "key exchange", "done"):
+        holds(name, names)
+    done = [s for s in steps(got.err) if s["step"] == "done"][0]["fields"]
+    equal("kernel" if KERNEL else "user", done["offload"])
+    times = [s["t_us"] for s in steps(got.err)]
+    equal(sorted(times), times)
+
+
+@test
+def json_of_a_failure_is_json():
+    got = connect(free_port(), "--json")
+    equal(["lost"], [s["reason"] for s in steps(got.err)])
+
+
+@rows([(v, v) for v in VERSIONS])
+def the_diagram_is_the_same_from_a_file(version):
+    with over_tls(upper_line, version=version) as server:
+        got = connect(server.port, "--explain", "-q", "--trace=trace",
+                      data=b"a\n").is_well(b"A\n")
+    done = subprocess.run([CONNECT, "--read=trace"], capture_output=True,
+                          env=dict(os.environ, LC_ALL="C"), check=True)
+    equal(got.err, done.stdout.decode())
+    holds("ClientHello", got.err)
+    holds("From now on", got.err)
+
+
+@test
+def explain_without_input():
+    with over_tls(echo) as server:
+        got = connect(server.port, "--explain").is_well()
+    holds("From now on", got.err)
+
+
+@test
+def quiet_is_quiet():
+    with over_tls(upper_line) as server:
+        got = connect(server.port, "-q", data=b"a\n").is_well(b"A\n")
+    equal("", got.err)
+
+
+@rows([("a list", ["--alpn=h2,http/1.1"]),
+       ("twice", ["--alpn=h2", "--alpn=http/1.1"])])
+def application_protocols(options):
+    def talk(tcp):
+        c = context()
+        c.set_alpn_protocols(["http/1.1"])
+        with c.wrap_socket(tcp, server_side=True) as tls:
+            upper_line(tls)
+    with Server(talk) as server:
+        got = connect(server.port, *options, data=b"a\n").is_well(b"A\n")
+    holds("http/1.1", got.err)
+
+
+CIPHERS = ["AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"]
+
+
+@rows([(f"{c}, TLS {v}", v, c) for v in VERSIONS for c in CIPHERS])
+def a_cipher_of_our_choice(version, cipher):
+    with over_tls(upper_line, version=version) as server:
+        got = connect(server.port, "--cipher", cipher, data=b"a\n")
+    holds(f"TLS {version}, {cipher}", got.is_well(b"A\n").err)
+
+
+@rows([("X25519", "X25519", "x25519"), ("P-256", "P-256", "secp256r1"),
+       ("P-384", "P-384", "secp384r1")])
+def a_group_of_our_choice(option, name):
+    with over_tls(upper_line) as server:
+        got = connect(server.port, "--group", option, "--json", data=b"a\n")
+    equal([name], [s["fields"]["group"] for s in steps(got.err)
+                   if s["step"] == "key exchange"])
+
+
+@test
+def rsa_key_transport():
+    with s_server("-quiet", "-rev", "-tls1_2", "-cipher", "AES128-GCM-SHA256",
+                  name="rsa") as server:
+        options = "--name=www.example.org", "--explain", "--timeout=1"
+        equal(4, connect(server.port, *options, data=b"ab\n").status)
+        got = connect(server.port, "--rsa", *options,
+                      data=b"ab\n").is_well(b"ba\n")
+    holds("kind: RSA", got.err)
+    holds("forward secrecy: no", got.err)
+
+
+# --- secrets ------------------------------------------------------------------
+
+LINE = re.compile(r"(CLIENT_RANDOM|[A-Z_]+_SECRET(_0)?) [0-9a-f]{64} "
+                  r"[0-9a-f]{64,96}")
+
+
+@rows([(v, v) for v in VERSIONS])
+def the_key_log(version):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("keys")
+    lengths = []
+    with over_tls(upper_line, version=version) as server:
+        for _ in range(2):
+            connect(server.port, "--trace-keys=keys", "--trace=trace",
+                    data=b"a\n").is_well(b"A\n")
+            with open("keys", encoding="ascii") as f:
+                lines = f.read().splitlines()
+            lengths.append(len(lines))
+    equal(2 * lengths[0], lengths[1])
+    equal(0o600, stat.S_IMODE(os.stat("keys").st_mode))
+    equal([], [x for x in lines if not LINE.fullmatch(x)])
+    if version == "1.3":
+        holds("CLIENT_TRAFFIC_SECRET_0", "".join(lines))
+    with open("trace", encoding="ascii") as f:
+        trace = f.read()
+    randoms = {s["fields"]["random"] for s in steps(trace)
+               if s["step"] == "ClientHello"}
+    equal(set(), randoms - {x.split()[1] for x in lines})
+    equal([], [x for x in lines if x.split()[2] in trace])
+
+
+@test
+def a_key_log_that_others_may_read_is_refused():
+    with open("open-keys", "w", encoding="ascii"):
+        os.chmod("open-keys", 0o644)
+    got = connect(free_port(), "--trace-keys=open-keys")
+    equal(2, got.status)
+    holds("chmod 600", got.err)
+
+
+@test
+def the_environment_cannot_ask_for_secrets():
+    with over_tls(upper_line) as server:
+        connect(server.port, data=b"a\n",
+                env={"SSLKEYLOGFILE": "leak"}).is_well(b"A\n")
+    equal(False, os.path.exists("leak"))
+
+
+# --- resumption ---------------------------------------------------------------
+
+@rows([(v, v) for v in VERSIONS])
+def resumption(version):
+    with s_server("-quiet", "-rev", "-tls1_" + version[-1]) as server:
+        got = connect(server.port, "--resume=3", "--timeout=1", "--json",
+                      data=b"ab\n").is_well(b"ba\n")
+        plain = connect(server.port, "--resume=1", "--timeout=1",
+                        data=b"ab\n").is_well(b"ba\n")
+    done = [s for s in steps(got.err) if s["step"] == "done"]
+    equal(["no", "yes", "yes", "yes"], [s["fields"]["resumed"] for s in done])
+    equal(["1", "2", "3", "4"], [s["connection"].split("#")[1] for s in done])
+    equal(1, plain.err.count(", resumed"))
+
+
+@rows([(v, v) for v in VERSIONS])
+def a_server_without_tickets(version):
+    def talk(tcp):
+        c = context(version=version)
+        c.options |= ssl.OP_NO_TICKET
+        c.num_tickets = 0
+        with c.wrap_socket(tcp, server_side=True) as tls:
+            with contextlib.suppress(OSError):
+                upper_line(tls)
+    with Server(talk) as server:
+        got = connect(server.port, "--resume=1", data=b"a\n").is_well(b"A\n")
+    if version == "1.3":    # TLS 1.2 has session numbers, too
+        holds("the server gave no ticket", got.err)
+    equal(0, got.err.count(", resumed"))
+
+
+run(prepare)

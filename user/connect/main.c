@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ktls-connect: from the command line to the exit status. */
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "connect.h"
+
+/* Else a socket would become standard output. */
+static void open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int run(const struct ask *a)
+{
+	if (a->help) {
+		options_help();
+		return STATUS_OK;
+	}
+	if (a->version) {
+		printf("ktls-connect %s\n", KTLS_VERSION);
+		return STATUS_OK;
+	}
+	return a->read ? run_reader(a) : run_connections(a);
+}
+
+int main(int argc, char **argv)
+{
+	struct ask a;
+	int status;
+
+	log_init("ktls-connect");
+	open_standard();
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	/* GnuTLS would write secrets there; only --trace-keys may. */
+	unsetenv("SSLKEYLOGFILE");
+	status = options_read(&a, argc, argv) ? STATUS_USAGE : run(&a);
+	options_free(&a);
+	if (fflush(stdout) || ferror(stdout)) {
+		log_warn("standard output");
+		return status ? status : STATUS_HOST;
+	}
+	return status;
+}

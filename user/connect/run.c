@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Connections, one after the other; the last one carries the data. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "connect.h"
+
+struct run {
+	const struct ask *a;
+	struct ktls_config *config;
+	struct tape tape;
+	int keylog;		/* -1: not asked for */
+	void *ticket;		/* of the connection before, or NULL */
+	size_t ticket_len;
+	struct ktls_error err;
+};
+
+static const struct {
+	int ret;
+	enum ktls_reason reason;
+	const char *text;	/* NULL: the reason's */
+} refusals[] = {
+	{ -ENOENT, KTLS_NO_KERNEL, NULL },
+	{ -EINVAL, KTLS_INTERNAL, "the name cannot be asked for" },
+	{ -ENOMEM, KTLS_INTERNAL, "out of memory" },
+};
+
+static int refuse(struct run *r, int ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		enum ktls_reason reason = refusals[i].reason;
+
+		if (refusals[i].ret == ret)
+			return fail(&r->err, ret, reason, "%s",
+				    refusals[i].text ? refusals[i].text :
+				    ktls_reason_text(reason));
+	}
+	return fail(&r->err, ret, KTLS_LOST, "%s", strerror(-ret));
+}
+
+static int prepare(struct run *r, struct ktls_session *s)
+{
+	ktls_session_trace(s, tape_event, &r->tape);
+	if (r->keylog >= 0)
+		ktls_session_keylog(s, keylog_line,
+				    (void *)(intptr_t)r->keylog);
+	if (!r->ticket)
+		return 0;
+	/* One that is of no use now is no failure: a full handshake is made. */
+	if (ktls_session_resume(s, r->ticket, r->ticket_len))
+		log_warnx("the ticket cannot be used");
+	return 0;
+}
+
+/* libktls tells the failures that it sees; ours is the deadline. */
+static int drive(struct run *r, struct ktls_session *s, int fd,
+		 uint64_t deadline, struct ktls_conn **out)
+{
+	uint64_t start = now_ms();
+	int ret = shake(s, fd, deadline, &r->err);
+
+	if (ret == -ETIMEDOUT)
+		tape_failed(&r->tape, (now_ms() - start) * 1000000, &r->err);
+	if (!ret) {
+		ret = ktls_session_install(s, out);
+		if (ret)
+			r->err = *ktls_session_error(s);
+	}
+	tape_draw(&r->tape);
+	return ret;
+}
+
+static int connect_one(struct run *r, unsigned int number,
+		       struct ktls_conn **out)
+{
+	const struct target *t = &r->a->target;
+	uint64_t deadline = now_ms() + 1000ULL * r->a->timeout_s;
+	struct sockaddr_storage peer = {};
+	socklen_t len = sizeof(peer);
+	struct ktls_session *s;
+	char text[ADDRESS_TEXT];
+	int fd, ret;
+
+	ret = dial(&fd, t, deadline, &r->err);
+	if (ret)
+		return ret;
+	getpeername(fd, (struct sockaddr *)&peer, &len);
+	tape_begin(&r->tape, address_text(text, sizeof(text), &peer), number);
+	ret = ktls_session_new(&s, r->config, fd,
+			       r->a->name ? r->a->name : t->name);
+	if (ret) {
+		ret = refuse(r, ret);
+		goto close_fd;
+	}
+	ret = prepare(r, s);
+	if (!ret)
+		ret = drive(r, s, fd, deadline, out);
+	ktls_session_free(s);
+	if (!ret)
+		return 0;	/* the socket is the connection's */
+close_fd:
+	close(fd);
+	return ret;
+}
+
+static const char *const modes[] = {
+	[KTLS_MODE_USER] = "GnuTLS in this process",
+	[KTLS_MODE_SW] = "the kernel",
+	[KTLS_MODE_DEVICE] = "the network card",
+};
+
+static void report(const struct run *r, const struct ktls_conn *c)
+{
+	const struct ktls_info *i = ktls_conn_info(c);
+	char peer[ADDRESS_TEXT], alpn[4 * sizeof(i->alpn)];
+
+	if (r->a->quiet || r->a->json)
+		return;
+	log_escape(alpn, sizeof(alpn), i->alpn);
+	log_info("%s: %s, %s%s%s%s; encrypted by %s",
+		 address_text(peer, sizeof(peer), &i->peer),
+		 ktls_version_name(i->version), ktls_cipher_name(i->cipher),
+		 i->resumed ? ", resumed" : "", alpn[0] ? ", " : "", alpn,
+		 modes[i->tx_mode]);
+}
+
+static void forget_ticket(struct run *r)
+{
+	if (r->ticket)
+		ktls_ticket_free(r->ticket, r->ticket_len);
+	r->ticket = NULL;
+}
+
+/* A connection that is made for its ticket. */
+static int fetch_ticket(struct run *r, struct ktls_conn *c)
+{
+	int ret;
+
+	forget_ticket(r);
+	ret = ticket_await(c, &r->ticket, &r->ticket_len);
+	if (ret)
+		fail(&r->err, ret, KTLS_INTERNAL, "ticket: %s",
+		     strerror(-ret));
+	else if (!r->ticket && !r->a->quiet && !r->a->json)
+		log_info("the server gave no ticket");
+	ktls_shutdown(c);
+	return ret;
+}
+
+static int run_all(struct run *r)
+{
+	unsigned int last = r->a->resume;
+	int status = STATUS_OK;
+
+	for (unsigned int i = 0; i <= last; i++) {
+		struct ktls_conn *c;
+
+		if (connect_one(r, i + 1, &c))
+			return tell(r->a, &r->err);
+		report(r, c);
+		if (i == last)
+			status = pump(c, r->a);
+		else if (fetch_ticket(r, c))
+			status = tell(r->a, &r->err);
+		ktls_conn_close(c);
+		if (status)
+			break;
+	}
+	return status;
+}
+
+/* Whatever cannot be opened was named by the user. */
+static int open_all(struct run *r)
+{
+	int ret = ktls_config_load(&r->config, &r->a->tls, &r->err);
+
+	if (!ret)
+		ret = tape_open(&r->tape, r->a, &r->err);
+	if (!ret && r->a->keylog) {
+		ret = keylog_open(r->a->keylog, &r->err);
+		r->keylog = ret;
+	}
+	return ret < 0 ? ret : 0;
+}
+
+int run_connections(const struct ask *a)
+{
+	struct run r = { .a = a, .keylog = -1 };
+	int ret = open_all(&r), status;
+
+	if (ret) {
+		status = tell(a, &r.err);
+		status = ret == -ENOMEM ? status : STATUS_USAGE;
+	} else {
+		status = run_all(&r);
+	}
+	forget_ticket(&r);
+	tape_close(&r.tape);
+	if (r.keylog >= 0)
+		close(r.keylog);
+	ktls_config_put(r.config);
+	return status;
+}
+
+static void tell_others(const struct others *o, const char *path)
+{
+	char safe[4 * CONNECTION_MAX + 1];
+
+	for (size_t i = 0; i < o->count; i++)
+		log_info("%s: also --connection=\"%s\"%s", path,
+			 log_escape(safe, sizeof(safe), o->name[i]),
+			 o->more && i + 1 == o->count ? ", and more" : "");
+}
+
+int run_reader(const struct ask *a)
+{
+	struct story story = {};
+	struct ktls_error err;
+	struct others others;
+	struct page page;
+	int ret;
+
+	ret = story_load(&story, a->read, a->connection, &others, &err);
+	page_open(&page, stdout);
+	/* What is good of a trace whose end is not is worth to be seen. */
+	if (story.count)
+		draw(&page, &story, 0);
+	if (story.cut)
+		log_warnx("%s: only the first %d steps are shown", a->read,
+			  STORY_STEPS);
+	if (ret)
+		tell(a, &err);
+	else if (!a->quiet && !a->connection)
+		tell_others(&others, a->read);
+	story_free(&story);
+	return !ret ? STATUS_OK : ret == -ENOMEM ? STATUS_HOST : STATUS_USAGE;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The connection has ended: did it end well? */
+#include <errno.h>
+
+#include "connect.h"
+
+/* The library's reason, or what its answer means. */
+static enum ktls_reason reason_of(const struct ktls_conn *c, int answer)
+{
+	static const struct {
+		int answer;
+		enum ktls_reason reason;
+	} reasons[] = {
+		{ -ECONNABORTED, KTLS_TRUNCATED },
+		{ -ECONNRESET, KTLS_LOST },
+		{ -EBADMSG, KTLS_BAD_RECORD },
+		{ -EPROTO, KTLS_UNEXPECTED },
+	};
+	enum ktls_reason known = ktls_conn_reason(c);
+
+	if (known != KTLS_OK)
+		return known;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i].answer == answer)
+			return reasons[i].reason;
+	return KTLS_LOST;
+}
+
+/* Who has said nothing, and been told nothing, misses nothing. */
+static bool is_idle_end(const struct outcome *o, enum ktls_reason reason)
+{
+	return o->closed && !o->sent && !o->received &&
+	       (reason == KTLS_TRUNCATED || reason == KTLS_LOST);
+}
+
+int verdict(const struct ktls_conn *c, const struct ask *a,
+	    const struct outcome *o)
+{
+	enum ktls_reason reason = reason_of(c, o->end);
+	int alert = ktls_conn_alert(c);
+	struct ktls_error err;
+
+	if (o->end && is_idle_end(o, reason))
+		return STATUS_OK;
+	/* A reset that the sender heard of looks like an end to the reader. */
+	if (o->unsent && reason == KTLS_TRUNCATED)
+		reason = KTLS_LOST;
+	if (o->end && alert >= 0)
+		fail(&err, o->end, reason, "the peer gave up: alert %s",
+		     ktls_alert_name(alert));
+	else if (o->end)
+		fail(&err, o->end, reason, "%s", ktls_reason_text(reason));
+	else if (o->unsent)
+		fail(&err, -EPIPE, KTLS_LOST,
+		     "the peer ended before it had all of standard input");
+	else
+		return STATUS_OK;
+	return tell(a, &err);
+}
