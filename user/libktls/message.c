@@ -26,10 +26,10 @@ static int take_ticket(struct ktls_conn *c, const unsigned char *m, size_t len)
 {
 	int ret = conn_take_ticket(c, m, len);
 
-	if (ret == -EBADMSG)
-		return recv_fail(c, -EPROTO, KTLS_MALFORMED,
-				 ALERT_DECODE_ERROR);
-	return 0;
+	if (!ret)
+		return 0;
+	return recv_fail(c, ret, c->reason, c->reason == KTLS_MALFORMED ?
+			 ALERT_DECODE_ERROR : ALERT_UNEXPECTED_MESSAGE);
 }
 
 static int refuse_renegotiation(struct ktls_conn *c, const unsigned char *m,
