@@ -64,7 +64,7 @@ static const struct answer {
 	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true },
 };
 
-/* What GnuTLS said, as recv.c would have said it. */
+/* Under c->sending: what GnuTLS said, as recv.c would have said it. */
 static int translate(struct ktls_conn *c, int error)
 {
 	struct answer a = { error, -EPROTO, KTLS_UNEXPECTED, true };
@@ -74,11 +74,14 @@ static int translate(struct ktls_conn *c, int error)
 			a = answers[i];
 	if (a.reason == KTLS_OK)
 		return a.ret;
-	c->reason = a.reason;
+	if (c->in == 1)
+		c->reason = a.reason;
 	if (a.reason == KTLS_ALERT)
 		c->alert = gnutls_alert_get(c->tls);
-	if (a.alert)
+	if (a.alert && !c->out_closed)
 		gnutls_alert_send_appropriate(c->tls, error);
+	if (a.alert)
+		c->out_closed = true;
 	return a.ret;
 }
 
@@ -88,7 +91,7 @@ static void refuse_renegotiation(struct ktls_conn *c)
 	gnutls_alert_send(c->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 }
 
-ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
+static ssize_t receive(struct ktls_conn *c, void *buf, size_t len)
 {
 	ssize_t n = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 
@@ -104,15 +107,33 @@ ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
 	return n < 0 ? translate(c, n) : n;
 }
 
+/* GnuTLS answers key updates while it reads: so reading is sending, too. */
+ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&c->sending);
+	n = receive(c, buf, len);
+	pthread_mutex_unlock(&c->sending);
+	return n;
+}
+
 /*
  * After -EAGAIN GnuTLS holds the record, and a call with the same data, as
  * every caller of send() makes it, only sends the rest of that.
  */
 ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len)
 {
-	ssize_t n = gnutls_record_send(c->tls, buf, len);
+	ssize_t n = -EPIPE;
 
-	return n < 0 ? translate(c, n) : n;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		n = gnutls_record_send(c->tls, buf, len);
+		if (n < 0)
+			n = translate(c, n);
+	}
+	pthread_mutex_unlock(&c->sending);
+	return n;
 }
 
 ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
@@ -131,18 +152,31 @@ ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 
 int user_update(struct ktls_conn *c, bool request)
 {
-	int ret = gnutls_session_key_update(c->tls, request ? GNUTLS_KU_PEER :
-					    0);
+	int ret = -EPIPE;
 
-	return ret ? translate(c, ret) : 0;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		ret = gnutls_session_key_update(c->tls, request ?
+						GNUTLS_KU_PEER : 0);
+		if (ret)
+			ret = translate(c, ret);
+	}
+	pthread_mutex_unlock(&c->sending);
+	return ret;
 }
 
 int user_shutdown(struct ktls_conn *c)
 {
-	int ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+	int ret = 0;
 
-	if (ret)
-		return translate(c, ret);
-	c->out_closed = true;
-	return 0;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+		if (ret)
+			ret = translate(c, ret);
+		else
+			c->out_closed = true;
+	}
+	pthread_mutex_unlock(&c->sending);
+	return ret;
 }
