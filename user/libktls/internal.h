@@ -22,6 +22,12 @@
 /* RFC 8446 section 5.1: the most plaintext that one record may carry. */
 #define RECORD_MAX 16384
 
+/*
+ * Records in a row without application data (warnings, tickets, key updates)
+ * that we bear before we call it abuse.
+ */
+#define IDLE_MAX 64
+
 /* SHA-384, the longest that our cipher suites use. */
 #define SECRET_MAX 48
 

@@ -9,12 +9,6 @@
 
 #include "internal.h"
 
-/*
- * Records in a row without application data (warnings, tickets, key updates,
- * empty records) that we bear before we call it abuse.
- */
-#define IDLE_MAX 64
-
 /* An end is an end: later calls give the same answer. */
 static int end(struct ktls_conn *c, int answer, enum ktls_reason reason)
 {
