@@ -159,6 +159,14 @@ void peer_flush(struct peer *p)
 	p->held_len = 0;
 }
 
+void peer_transport(struct peer *p)
+{
+	gnutls_transport_set_ptr(p->tls, p);
+	gnutls_transport_set_push_function(p->tls, push);
+	gnutls_transport_set_pull_function(p->tls, pull);
+	gnutls_transport_set_pull_timeout_function(p->tls, pull_timeout);
+}
+
 int peer_open(struct peer *p, int fd, const char *priority, unsigned int flags)
 {
 	int ret;
@@ -170,10 +178,7 @@ int peer_open(struct peer *p, int fd, const char *priority, unsigned int flags)
 	ret = gnutls_priority_set_direct(p->tls, priority, NULL);
 	gnutls_credentials_set(p->tls, GNUTLS_CRD_CERTIFICATE, p->credentials);
 	gnutls_server_name_set(p->tls, GNUTLS_NAME_DNS, "localhost", 9);
-	gnutls_transport_set_ptr(p->tls, p);
-	gnutls_transport_set_push_function(p->tls, push);
-	gnutls_transport_set_pull_function(p->tls, pull);
-	gnutls_transport_set_pull_timeout_function(p->tls, pull_timeout);
+	peer_transport(p);
 	return ret;
 }
 

@@ -45,6 +45,8 @@ bool peer_kernel_has_tls(void);
 
 /* Takes @fd over. @flags are of gnutls_init(). */
 int peer_open(struct peer *p, int fd, const char *priority, unsigned int flags);
+/* Its reads and writes go over its descriptor. */
+void peer_transport(struct peer *p);
 /* All of the above. */
 int pair_open(struct pair *pair, const char *priority, unsigned int flags);
 /* The server's keys into the kernel: pair->c. */

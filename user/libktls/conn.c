@@ -6,6 +6,18 @@
 
 #include "internal.h"
 
+/* What TLS_TX_MAX_PAYLOAD_LEN has been set to, where the kernel knows it. */
+static uint16_t payload_of(int fd)
+{
+	uint16_t payload = RECORD_MAX;
+	socklen_t len = sizeof(payload);
+
+	if (getsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &payload, &len) ||
+	    !payload || payload > RECORD_MAX)
+		return RECORD_MAX;
+	return payload;
+}
+
 struct ktls_conn *connection_new(int fd, const struct ktls_info *info)
 {
 	struct ktls_conn *c = calloc(1, sizeof(*c));
@@ -16,6 +28,8 @@ struct ktls_conn *connection_new(int fd, const struct ktls_info *info)
 	c->in = 1;
 	c->alert = -1;
 	c->info = *info;
+	c->payload = payload_of(fd);
+	c->records = RECORDS_UNKNOWN;
 	pthread_mutex_init(&c->sending, NULL);
 	return c;
 }

@@ -11,20 +11,8 @@
 
 #include "internal.h"
 
-#define MAGIC	0x6b746c73u		/* "ktls" */
-#define VERSION	2
-
 /* Room for more than one, so that the surplus is seen and closed. */
 #define FDS_MAX	8
-
-/* Both ends are on one machine: its byte order and its sockaddr will do. */
-struct message {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t size;			/* of all of this */
-	struct ktls_info info;
-	struct secrets secrets;
-};
 
 union control {
 	char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
@@ -36,35 +24,40 @@ struct parcel {
 	size_t count;
 };
 
-int ktls_handoff_send(int sock, const struct ktls_conn *c)
+static int post(int sock, int fd, const void *buf, size_t len)
 {
-	struct message msg = {
-		.magic = MAGIC,
-		.version = VERSION,
-		.size = sizeof(msg),
-		.info = c->info,
-		.secrets = c->secrets,
-	};
 	union control control = { .bytes = "" };
-	struct iovec iov = { &msg, sizeof(msg) };
+	struct iovec iov = { (void *)buf, len };
 	struct msghdr m = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = CMSG_SPACE(sizeof(c->fd)),
+		.msg_controllen = CMSG_SPACE(sizeof(fd)),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&m);
-	int ret = 0;
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	if (sendmsg(sock, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int ktls_handoff_send(int sock, const struct ktls_conn *c)
+{
+	struct handoff_message m;
+	size_t len;
+	int ret;
 
 	if (c->tls)
 		return -EOPNOTSUPP;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(c->fd));
-	memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(c->fd));
-	if (sendmsg(sock, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		ret = -errno;
-	explicit_bzero(&msg, sizeof(msg));
+	if (c->in != 1 || c->out_closed || c->partial)
+		return -EINVAL;
+	len = handoff_message_fill(&m, c);
+	ret = post(sock, c->fd, &m, len);
+	explicit_bzero(&m, sizeof(m));
 	return ret;
 }
 
@@ -83,26 +76,6 @@ static void unpack(struct parcel *p, struct msghdr *m)
 		memcpy(&p->fds[p->count], CMSG_DATA(cmsg), n * sizeof(int));
 		p->count += n;
 	}
-}
-
-static bool is_terminated(const char *text, size_t size)
-{
-	return memchr(text, '\0', size);
-}
-
-/* Whole, of our version, and fit to be printed by whoever asked for it. */
-static bool is_ours(const struct message *msg, size_t len)
-{
-	const struct ktls_info *i = &msg->info;
-
-	return len == sizeof(*msg) && msg->magic == MAGIC &&
-	       msg->version == VERSION && msg->size == sizeof(*msg) &&
-	       is_terminated(i->sni, sizeof(i->sni)) &&
-	       is_terminated(i->alpn, sizeof(i->alpn)) &&
-	       msg->secrets.size <= SECRET_MAX &&
-	       cipher_by_kernel(i->cipher) &&
-	       (i->version == TLS_1_2_VERSION ||
-		i->version == TLS_1_3_VERSION);
 }
 
 static bool is_tcp(int fd)
@@ -126,24 +99,35 @@ static bool has_keys(int fd, int direction, const struct ktls_info *want)
 	       got.version == want->version && got.cipher_type == want->cipher;
 }
 
-static int make_conn(struct ktls_conn **out, int fd, const struct message *msg)
+static int make_conn(struct ktls_conn **out, int fd,
+		     const struct handoff_message *m)
 {
 	struct ktls_conn *c;
 
-	if (!is_tcp(fd) || !has_keys(fd, TLS_RX, &msg->info) ||
-	    !has_keys(fd, TLS_TX, &msg->info))
+	if (!is_tcp(fd) || !has_keys(fd, TLS_RX, &m->info) ||
+	    !has_keys(fd, TLS_TX, &m->info))
 		return -EBADMSG;
-	c = connection_new(fd, &msg->info);
+	c = connection_new(fd, &m->info);
 	if (!c)
 		return -ENOMEM;
-	c->secrets = msg->secrets;
+	if (m->has_identity)
+		c->identity = malloc(sizeof(*c->identity));
+	if (m->has_identity && !c->identity) {
+		free(c);
+		return -ENOMEM;
+	}
+	if (c->identity)
+		*c->identity = m->identity;
+	c->secrets = m->secrets;
+	c->limit = m->limit;
+	c->answer_owed = m->answer_owed;
 	*out = c;
 	return 0;
 }
 
 int ktls_handoff_recv(int sock, struct ktls_conn **out)
 {
-	struct message msg;
+	struct handoff_message msg;
 	union control control;
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr m = {
@@ -166,7 +150,7 @@ int ktls_handoff_recv(int sock, struct ktls_conn **out)
 	if ((m.msg_flags & MSG_CTRUNC) && !p.count)
 		return -EMFILE;
 	if (p.count == 1 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	    is_ours(&msg, n))
+	    handoff_message_is_good(&msg, n))
 		ret = make_conn(out, p.fds[0], &msg);
 	explicit_bzero(&msg, sizeof(msg));
 	for (size_t i = 0; ret && i < p.count; i++)

@@ -25,6 +25,12 @@
 /* RFC 8446 section 5.1: the most plaintext that one record may carry. */
 #define RECORD_MAX 16384
 
+/*
+ * Records in a row without application data (warnings, tickets, key updates)
+ * that we bear before we call it abuse.
+ */
+#define IDLE_MAX 64
+
 /* SHA-384, the longest that our cipher suites use. */
 #define SECRET_MAX 48
 
@@ -188,10 +194,12 @@ struct ktls_session {
 	struct ktls_error error;
 };
 
+/* More than any limit: the kernel will be asked. */
+#define RECORDS_UNKNOWN (UINT64_MAX / 2)
+
 struct ktls_conn {
 	int fd;				/* ours */
 	int in;				/* 1: open, else ktls_recv()'s answer */
-	bool out_closed;		/* close_notify or an alert has left */
 	gnutls_session_t tls;		/* does the records, in KTLS_MODE_USER */
 	struct secrets secrets;
 	enum ktls_reason reason;
@@ -208,7 +216,10 @@ struct ktls_conn {
 
 	/* Sending, under the lock */
 	pthread_mutex_t sending;
+	atomic_bool out_closed;		/* close_notify or an alert has left */
+	atomic_uchar alert_owed;	/* to a peer that broke the rules; or 0 */
 	atomic_bool answer_owed;	/* to the peer's KeyUpdate */
+	uint16_t payload;		/* what one record carries at most */
 	uint64_t records;		/* under this key, or somewhat more */
 	uint64_t limit;			/* or 0: the cipher's */
 
@@ -390,6 +401,25 @@ struct ktls_conn *connection_new(int fd, const struct ktls_info *info);
 /* Takes the socket, the secrets and the identity of @s. */
 struct ktls_conn *connection_from(struct ktls_session *s);
 
+/* handoff_message.c: what travels beside the descriptor */
+struct handoff_message {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t size;			/* of all that is there */
+	struct ktls_info info;
+	struct secrets secrets;
+	uint64_t limit;
+	uint8_t answer_owed;
+	uint8_t has_identity;		/* 0: the message ends here */
+	struct ktls_identity identity;
+};
+
+/* Its length. The caller wipes it. */
+size_t handoff_message_fill(struct handoff_message *m,
+			    const struct ktls_conn *c);
+/* Whole, of our version, and each field is one that we could have sent. */
+bool handoff_message_is_good(const struct handoff_message *m, size_t len);
+
 /* flight.c */
 void flight_use(struct ktls_session *s);
 int flight_send(struct ktls_session *s);
@@ -420,6 +450,9 @@ int keys_again(const struct ktls_conn *c, int direction);
 bool keys_can_advance(const struct ktls_conn *c);
 int keys_records(const struct ktls_conn *c, uint64_t *out);
 
+/* send.c: what the reader owes, if nobody is sending: else whoever sends */
+void send_owed(struct ktls_conn *c);
+
 /* recv.c: the end, for that reason, told to the peer; returns @ret */
 int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert);
 
@@ -429,11 +462,12 @@ void message_drop(struct ktls_conn *c);
 
 /* update.c */
 int update_take(struct ktls_conn *c, const unsigned char *body, size_t len);
-void update_answer(struct ktls_conn *c);
 /* Under c->sending, before @records more are sent. */
 int update_before(struct ktls_conn *c, uint64_t records);
 /* How many records one call may send under one key. */
 uint64_t update_room(const struct ktls_conn *c);
+/* So many records at most come of @len bytes: one may have been begun. */
+uint64_t update_records(const struct ktls_conn *c, size_t len);
 
 /* resume.c: 0, or -EBADMSG: not a NewSessionTicket */
 int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len);

@@ -102,10 +102,10 @@ int keys_again(const struct ktls_conn *c, int direction)
 }
 
 /*
- * Can the kernel replace keys? It refuses a key of another cipher, as we
- * offer it here, with EINVAL if it can, and any second key with EBUSY if not.
+ * It refuses a key of another cipher, as we offer it here, with EINVAL if it
+ * can replace keys, and any second key with EBUSY if not.
  */
-bool keys_can_advance(const struct ktls_conn *c)
+static bool ask_kernel(const struct ktls_conn *c)
 {
 	const struct cipher *other = cipher_by_kernel(
 		c->info.cipher == TLS_CIPHER_AES_GCM_128 ?
@@ -117,6 +117,22 @@ bool keys_can_advance(const struct ktls_conn *c)
 
 	return setsockopt(c->fd, SOL_TLS, TLS_TX, &crypto, other->size) &&
 	       errno != EBUSY;
+}
+
+/* Can the keys of @c be replaced? The kernel is asked once. */
+bool keys_can_advance(const struct ktls_conn *c)
+{
+	static atomic_int known;	/* 0: not yet, 1: no, 2: yes */
+	int answer;
+
+	if (!c->secrets.size)		/* TLS 1.2 */
+		return false;
+	answer = atomic_load_explicit(&known, memory_order_relaxed);
+	if (!answer) {
+		answer = ask_kernel(c) ? 2 : 1;
+		atomic_store_explicit(&known, answer, memory_order_relaxed);
+	}
+	return answer == 2;
 }
 
 /* Records sent under the present key, as the kernel counts them. */

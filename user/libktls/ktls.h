@@ -314,8 +314,10 @@ void ktls_session_free(struct ktls_session *s);
 
 /*
  * Sends a connection to the peer of @sock, an AF_UNIX SOCK_SEQPACKET socket.
- * @c stays the caller's, to be closed after success. -EAGAIN: nothing was
- * sent, poll @sock for POLLOUT. -EOPNOTSUPP: it is not in the kernel.
+ * @c stays the caller's, to be closed after success. With it go its traffic
+ * secrets, its limit and the peer's identity. -EAGAIN: nothing was sent, poll
+ * @sock for POLLOUT. -EOPNOTSUPP: it is not in the kernel. -EINVAL: it has
+ * ended, or has read a part of a message.
  */
 int ktls_handoff_send(int sock, const struct ktls_conn *c);
 

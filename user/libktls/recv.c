@@ -9,12 +9,6 @@
 
 #include "internal.h"
 
-/*
- * Records in a row without application data (warnings, tickets, key updates,
- * empty records) that we bear before we call it abuse.
- */
-#define IDLE_MAX 64
-
 /* An end is an end: later calls give the same answer. */
 static int end(struct ktls_conn *c, int answer, enum ktls_reason reason)
 {
@@ -24,24 +18,12 @@ static int end(struct ktls_conn *c, int answer, enum ktls_reason reason)
 	return answer;
 }
 
-/* What went wrong in receiving would else be the answer to the next send. */
-static void clear_error(int fd)
-{
-	int error;
-	socklen_t len = sizeof(error);
-
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-}
-
 /* The alert is best effort: there may be no room, or nobody to read it. */
 int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert)
 {
-	const unsigned char record[2] = { ALERT_FATAL, alert };
-
-	if (alert != ALERT_NONE && !c->out_closed) {
-		clear_error(c->fd);
-		control_send(c->fd, RECORD_ALERT, record, sizeof(record));
-		c->out_closed = true;
+	if (alert != ALERT_NONE && !atomic_exchange(&c->out_closed, true)) {
+		atomic_store(&c->alert_owed, alert);
+		send_owed(c);
 	}
 	return end(c, ret, reason);
 }
@@ -55,6 +37,9 @@ static int take_alert(struct ktls_conn *c, const unsigned char *alert,
 {
 	bool v13 = c->info.version == TLS_1_3_VERSION;
 
+	if (!len)		/* RFC 8446 section 5.4 */
+		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
+				 ALERT_UNEXPECTED_MESSAGE);
 	if (len != 2)
 		return recv_fail(c, -EPROTO, KTLS_MALFORMED,
 				 ALERT_DECODE_ERROR);
@@ -174,23 +159,37 @@ static bool next_is_handshake(const struct ktls_conn *c)
 	       type == RECORD_HANDSHAKE;
 }
 
+/* recv() said @error behind data. Alerts stay where they are: poll() shows. */
+static bool goes_on(struct ktls_conn *c, int error)
+{
+	if (error == EIO && !next_is_handshake(c))
+		return false;
+	return take_error(c, error) == 1;
+}
+
 /*
  * One call may return data and also decrypt a KeyUpdate behind it; poll()
  * would then be silent for ever, since the kernel waits for a key. So where
- * that can be, what is behind the data is looked at: it costs a recv(). An
- * end of the connection stays where it is, and poll() shows it.
+ * that can be, what is behind the data is looked at: it costs a recv(). The
+ * kernel tells most errors once only, so they are taken here, and then it is
+ * told to say that there is something to read.
  */
 static ssize_t look_behind(struct ktls_conn *c, char *buf, size_t n, size_t len)
 {
-	while (n < len) {
+	while (n < len && c->in == 1) {
 		ssize_t more = recv(c->fd, buf + n, len - n, MSG_DONTWAIT);
 
-		if (more > 0)
+		if (more > 0 && c->partial) {
+			data_in_between(c);
+		} else if (more > 0) {
+			c->idle = 0;
 			n += more;
-		else if (more == 0 || errno != EIO || !next_is_handshake(c) ||
-			 take_control(c) != 1)
+		} else if (more == 0 ? is_fin(c) : !goes_on(c, errno)) {
 			break;
+		}
 	}
+	if (c->in != 1)
+		shutdown(c->fd, SHUT_RD);
 	return n;
 }
 
@@ -210,7 +209,7 @@ ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len)
 			if (c->partial)
 				return data_in_between(c);
 			c->idle = 0;
-			if ((size_t)n == len || !c->secrets.size)
+			if ((size_t)n == len || !keys_can_advance(c))
 				return n;
 			return look_behind(c, buf, n, len);
 		}

@@ -5,8 +5,31 @@
 
 #include "internal.h"
 
-/* At most so many records come of @len bytes: one may have been begun. */
-#define SURPLUS 2
+/* What went wrong in receiving would else be the answer to the next send. */
+static void clear_error(int fd)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
+void send_owed(struct ktls_conn *c)
+{
+	unsigned char record[2] = { ALERT_FATAL };
+
+	if ((!atomic_load(&c->alert_owed) && !atomic_load(&c->answer_owed)) ||
+	    pthread_mutex_trylock(&c->sending))
+		return;
+	record[1] = atomic_exchange(&c->alert_owed, 0);
+	if (record[1]) {
+		clear_error(c->fd);
+		control_send(c->fd, RECORD_ALERT, record, sizeof(record));
+	} else if (!c->out_closed) {
+		update_before(c, 0);
+	}
+	pthread_mutex_unlock(&c->sending);
+}
 
 /*
  * Key updates go first, and no call sends more than one key may encrypt.
@@ -14,27 +37,26 @@
  */
 static int begin(struct ktls_conn *c, size_t *len)
 {
-	uint64_t room = update_room(c) - SURPLUS;
+	uint64_t room = update_room(c) - update_records(c, 0);
 	int ret;
 
-	if (c->out_closed)
-		return -EPIPE;
-	if (*len / RECORD_MAX >= room)
-		*len = room * RECORD_MAX;
+	if (*len / c->payload >= room)
+		*len = room * c->payload;
 	pthread_mutex_lock(&c->sending);
-	ret = update_before(c, *len / RECORD_MAX + SURPLUS);
+	ret = c->out_closed ? -EPIPE :
+	      update_before(c, update_records(c, *len));
 	if (ret)
 		pthread_mutex_unlock(&c->sending);
 	return ret;
 }
 
-/* A reader may have found us sending, and have left the answer to us. */
+/* A reader may have found us sending, and have left its part to us. */
 static ssize_t finish(struct ktls_conn *c, ssize_t n)
 {
 	ssize_t ret = n < 0 ? -errno : n;
 
 	pthread_mutex_unlock(&c->sending);
-	update_answer(c);
+	send_owed(c);
 	return ret;
 }
 
@@ -65,16 +87,17 @@ ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 int ktls_shutdown(struct ktls_conn *c)
 {
 	const unsigned char alert[2] = { ALERT_WARNING, ALERT_CLOSE_NOTIFY };
-	int ret;
+	int ret = 0;
 
-	if (c->out_closed)
-		return 0;
 	if (c->tls)
 		return user_shutdown(c);
 	pthread_mutex_lock(&c->sending);
-	ret = control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
-	if (!ret)
-		c->out_closed = true;
+	if (!c->out_closed) {
+		ret = control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
+		if (!ret)
+			c->out_closed = true;
+	}
 	pthread_mutex_unlock(&c->sending);
+	send_owed(c);
 	return ret;
 }

@@ -23,6 +23,9 @@ enum { UPDATE_NOT_REQUESTED, UPDATE_REQUESTED };
 #define UPDATE_BURST		32
 #define UPDATES_PER_SECOND	100
 
+/* A record that was begun before, and the KeyUpdate. */
+#define SURPLUS			2
+
 /* A lower limit would leave no room for a record and what goes with it. */
 #define LIMIT_MIN		8
 
@@ -97,6 +100,11 @@ uint64_t update_room(const struct ktls_conn *c)
 	return limit ? limit : UINT64_MAX;
 }
 
+uint64_t update_records(const struct ktls_conn *c, size_t len)
+{
+	return len / c->payload + SURPLUS;
+}
+
 /* The limit is near, and the kernel cannot help: better to stop here. */
 static int give_up(struct ktls_conn *c)
 {
@@ -139,16 +147,6 @@ int update_before(struct ktls_conn *c, uint64_t records)
 	return ret;
 }
 
-/* What is owed, if nobody is sending: else whoever sends will do it. */
-void update_answer(struct ktls_conn *c)
-{
-	if (!atomic_load(&c->answer_owed) ||
-	    pthread_mutex_trylock(&c->sending))
-		return;
-	update_before(c, 0);
-	pthread_mutex_unlock(&c->sending);
-}
-
 int update_take(struct ktls_conn *c, const unsigned char *body, size_t len)
 {
 	int ret;
@@ -168,44 +166,60 @@ int update_take(struct ktls_conn *c, const unsigned char *body, size_t len)
 				 KTLS_KERNEL_REFUSED, ALERT_INTERNAL_ERROR);
 	if (body[0] == UPDATE_REQUESTED) {
 		atomic_store(&c->answer_owed, true);
-		update_answer(c);
+		send_owed(c);
 	}
 	return 0;
+}
+
+/* Only an update that asks for none is an answer (RFC 8446 section 4.6.3). */
+static int update_now(struct ktls_conn *c, bool request)
+{
+	bool owed = !request && atomic_exchange(&c->answer_owed, false);
+	int ret;
+
+	ret = send_update(c, request ? UPDATE_REQUESTED : UPDATE_NOT_REQUESTED);
+	if (ret && owed)
+		atomic_store(&c->answer_owed, true);
+	return ret;
 }
 
 int ktls_update(struct ktls_conn *c, bool request)
 {
 	int ret;
 
-	if (c->out_closed)
-		return -EPIPE;
 	if (c->info.version != TLS_1_3_VERSION)
 		return -EOPNOTSUPP;
 	if (c->tls)
 		return user_update(c, request);
-	if (!c->secrets.size || !keys_can_advance(c))
+	if (!keys_can_advance(c))
 		return -EOPNOTSUPP;
 	pthread_mutex_lock(&c->sending);
-	ret = send_update(c, request ? UPDATE_REQUESTED : UPDATE_NOT_REQUESTED);
-	if (!ret)
-		atomic_store(&c->answer_owed, false);
+	ret = c->out_closed ? -EPIPE : update_now(c, request);
 	pthread_mutex_unlock(&c->sending);
+	send_owed(c);
 	return ret;
+}
+
+/* A lower limit than RFC 8446's is for those who ask before each write(). */
+static uint64_t unseen(const struct ktls_conn *c)
+{
+	return limit_of(c) / 2 < UNSEEN_RECORDS ? SURPLUS : UNSEEN_RECORDS;
 }
 
 int ktls_update_due(struct ktls_conn *c)
 {
 	uint64_t exact;
-	int ret;
+	int ret = -EPIPE;
 
-	if (c->tls || c->out_closed || !c->secrets.size)
+	if (c->tls || !c->secrets.size)
 		return 0;
 	pthread_mutex_lock(&c->sending);
 	if (!keys_records(c, &exact))
 		c->records = exact;
-	/* What is asked about here has yet to be written. */
-	ret = update_before(c, c->limit ? 1 : UNSEEN_RECORDS);
+	if (!c->out_closed)
+		ret = update_before(c, unseen(c));
 	pthread_mutex_unlock(&c->sending);
+	send_owed(c);
 	return ret;
 }
 

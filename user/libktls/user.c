@@ -8,9 +8,6 @@
 
 #include "internal.h"
 
-/* Interruptions (warnings, refused renegotiations) that one call bears. */
-#define INTERRUPTIONS_MAX 4
-
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
 	struct ktls_conn *c = ptr;
@@ -45,40 +42,57 @@ void user_adopt(struct ktls_conn *c, gnutls_session_t tls)
 	gnutls_transport_set_push_function(tls, push);
 }
 
+enum { DEFAULT = -2 };
+
 static const struct answer {
 	int gnutls, ret;
 	enum ktls_reason reason;
-	bool alert;		/* the peer is there, and is due one */
+	int alert;		/* that the peer is due, or DEFAULT: GnuTLS's */
 } answers[] = {
-	{ GNUTLS_E_AGAIN, -EAGAIN, KTLS_OK, false },
-	{ GNUTLS_E_INTERRUPTED, -EINTR, KTLS_OK, false },
+	{ GNUTLS_E_AGAIN, -EAGAIN, KTLS_OK, ALERT_NONE },
+	{ GNUTLS_E_INTERRUPTED, -EINTR, KTLS_OK, ALERT_NONE },
 	{ GNUTLS_E_PREMATURE_TERMINATION, -ECONNABORTED, KTLS_TRUNCATED,
-	  false },
-	{ GNUTLS_E_FATAL_ALERT_RECEIVED, -ECONNRESET, KTLS_ALERT, false },
-	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST, false },
-	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST, false },
-	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD, true },
-	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_TOO_LONG, true },
-	{ GNUTLS_E_TOO_MANY_EMPTY_PACKETS, -EPROTO, KTLS_TOO_MANY, true },
-	{ GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS, -EPROTO, KTLS_TOO_MANY, true },
-	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, true },
+	  ALERT_NONE },
+	{ GNUTLS_E_FATAL_ALERT_RECEIVED, -ECONNRESET, KTLS_ALERT, ALERT_NONE },
+	{ GNUTLS_E_PULL_ERROR, -ECONNRESET, KTLS_LOST, ALERT_NONE },
+	{ GNUTLS_E_PUSH_ERROR, -ECONNRESET, KTLS_LOST, ALERT_NONE },
+	{ GNUTLS_E_DECRYPTION_FAILED, -EBADMSG, KTLS_BAD_RECORD, DEFAULT },
+	{ GNUTLS_E_RECORD_OVERFLOW, -EPROTO, KTLS_TOO_LONG, DEFAULT },
+	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET, -EPROTO, KTLS_MALFORMED,
+	  DEFAULT },
+	{ GNUTLS_E_UNEXPECTED_PACKET_LENGTH, -EPROTO, KTLS_MALFORMED,
+	  DEFAULT },
+	{ GNUTLS_E_TOO_MANY_EMPTY_PACKETS, -EPROTO, KTLS_TOO_MANY,
+	  ALERT_UNEXPECTED_MESSAGE },
+	{ GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS, -EPROTO, KTLS_TOO_MANY,
+	  ALERT_UNEXPECTED_MESSAGE },
+	{ GNUTLS_E_MEMORY_ERROR, -ENOMEM, KTLS_INTERNAL, DEFAULT },
 };
 
-/* What GnuTLS said, as recv.c would have said it. */
+static void send_alert(struct ktls_conn *c, int alert, int error)
+{
+	if (alert == DEFAULT)
+		gnutls_alert_send_appropriate(c->tls, error);
+	else
+		gnutls_alert_send(c->tls, GNUTLS_AL_FATAL, alert);
+}
+
+/* Under c->sending: what GnuTLS said, as recv.c would have said it. */
 static int translate(struct ktls_conn *c, int error)
 {
-	struct answer a = { error, -EPROTO, KTLS_UNEXPECTED, true };
+	struct answer a = { error, -EPROTO, KTLS_UNEXPECTED, DEFAULT };
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
 		if (answers[i].gnutls == error)
 			a = answers[i];
 	if (a.reason == KTLS_OK)
 		return a.ret;
-	c->reason = a.reason;
+	if (c->in == 1)
+		c->reason = a.reason;
 	if (a.reason == KTLS_ALERT)
 		c->alert = gnutls_alert_get(c->tls);
-	if (a.alert)
-		gnutls_alert_send_appropriate(c->tls, error);
+	if (a.alert != ALERT_NONE && !atomic_exchange(&c->out_closed, true))
+		send_alert(c, a.alert, error);
 	return a.ret;
 }
 
@@ -88,20 +102,32 @@ static void refuse_renegotiation(struct ktls_conn *c)
 	gnutls_alert_send(c->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 }
 
-ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
+static ssize_t receive(struct ktls_conn *c, void *buf, size_t len)
 {
-	ssize_t n = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
+	ssize_t n;
 
-	for (int i = 0; i < INTERRUPTIONS_MAX; i++) {
-		n = gnutls_record_recv(c->tls, buf, len);
+	while ((n = gnutls_record_recv(c->tls, buf, len)) < 0) {
+		if (n != GNUTLS_E_REHANDSHAKE &&
+		    n != GNUTLS_E_WARNING_ALERT_RECEIVED)
+			return translate(c, n);
+		if (c->idle++ == IDLE_MAX)
+			return translate(c, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
 		if (n == GNUTLS_E_REHANDSHAKE)
 			refuse_renegotiation(c);
-		else if (n != GNUTLS_E_WARNING_ALERT_RECEIVED)
-			break;
 	}
-	if (n == GNUTLS_E_REHANDSHAKE || n == GNUTLS_E_WARNING_ALERT_RECEIVED)
-		n = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
-	return n < 0 ? translate(c, n) : n;
+	c->idle = 0;
+	return n;
+}
+
+/* GnuTLS answers key updates while it reads: so reading is sending, too. */
+ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&c->sending);
+	n = receive(c, buf, len);
+	pthread_mutex_unlock(&c->sending);
+	return n;
 }
 
 /*
@@ -110,9 +136,16 @@ ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
  */
 ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len)
 {
-	ssize_t n = gnutls_record_send(c->tls, buf, len);
+	ssize_t n = -EPIPE;
 
-	return n < 0 ? translate(c, n) : n;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		n = gnutls_record_send(c->tls, buf, len);
+		if (n < 0)
+			n = translate(c, n);
+	}
+	pthread_mutex_unlock(&c->sending);
+	return n;
 }
 
 ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
@@ -131,18 +164,31 @@ ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 
 int user_update(struct ktls_conn *c, bool request)
 {
-	int ret = gnutls_session_key_update(c->tls, request ? GNUTLS_KU_PEER :
-					    0);
+	int ret = -EPIPE;
 
-	return ret ? translate(c, ret) : 0;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		ret = gnutls_session_key_update(c->tls, request ?
+						GNUTLS_KU_PEER : 0);
+		if (ret)
+			ret = translate(c, ret);
+	}
+	pthread_mutex_unlock(&c->sending);
+	return ret;
 }
 
 int user_shutdown(struct ktls_conn *c)
 {
-	int ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+	int ret = 0;
 
-	if (ret)
-		return translate(c, ret);
-	c->out_closed = true;
-	return 0;
+	pthread_mutex_lock(&c->sending);
+	if (!c->out_closed) {
+		ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+		if (ret)
+			ret = translate(c, ret);
+		else
+			c->out_closed = true;
+	}
+	pthread_mutex_unlock(&c->sending);
+	return ret;
 }
