@@ -137,24 +137,6 @@ TEST_F(conn, user_canceled_only_announces)
 	ENDS_WITH(0);
 }
 
-TEST_F(conn, warnings_without_end_are_abuse)
-{
-	for (int i = 0; i < 10; i++)
-		ASSERT_EQ(0, gnutls_alert_send(self->pair.p.tls, GNUTLS_AL_WARNING,
-					       GNUTLS_A_USER_CANCELED));
-	usleep(100000);				/* let them all arrive */
-	ENDS_WITH(-EPROTO);
-}
-
-/* KeyUpdate in TLS 1.3, a new ClientHello in TLS 1.2. */
-TEST_F(conn, handshake_record_has_no_place)
-{
-	ASSERT_EQ(variant->v13 ? 0 : GNUTLS_E_AGAIN,
-		  variant->v13 ? gnutls_session_key_update(self->pair.p.tls, 0) :
-				 gnutls_handshake(self->pair.p.tls));
-	ENDS_WITH(-EPROTO);
-}
-
 TEST_F(conn, forged_record_fails_authentication)
 {
 	unsigned char record[5 + 64] = { 23, 3, 3, 0, 64 };
