@@ -91,8 +91,8 @@ static const struct row rows[] = {
 	  BAD_MAC, {} },
 	{ "body of length 0", BOTH, { ZEROS(CRAFT_DATA, 0, .plain = true), DATA("tail") }, 0,
 	  NULL, BAD_MAC, {} },
-	{ "CCS in plaintext", BOTH, { RECORD(CRAFT_CCS, "\1", .plain = true) },
-	  0, NULL, BAD_MAC, GNUTLS },
+	{ "CCS in plaintext", BOTH, { RECORD(CRAFT_CCS, "\1", .plain = true),
+	  DATA("tail") }, 0, NULL, BAD_MAC, GNUTLS },
 	{ "inner plaintext without a type", V13, {
 	  ZEROS(CRAFT_DATA, 0, .no_type = true, .padding = 10), DATA("tail") }, 0, NULL,
 	  BAD_MAC, {} },
@@ -226,7 +226,7 @@ static int alert_seen(struct line *l, int ms)
 		if (type != CRAFT_ALERT || n != 2)
 			continue;
 		seen = buf[0] == (buf[1] == 100 ? 1 : 2) ? buf[1] : -2;
-		ms = 20;
+		ms = 300;
 		if (buf[0] == 2)
 			break;
 	}

@@ -30,7 +30,7 @@ FIXTURE_VARIANT_ADD(refused, zeros) {
 };
 FIXTURE_VARIANT_ADD(refused, empty_handshake_record) {
 	.bytes = "\x16\3\1\0\4\1\0\0\0", .len = 9,
-	.says = "not",
+	.says = "malformed",
 };
 FIXTURE_VARIANT_ADD(refused, old_version) {
 	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1",

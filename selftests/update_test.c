@@ -270,14 +270,15 @@ TEST_F(update, behind_data_does_not_stall)
 		READS("later");
 	}
 	self->l.craft.hold = true;
-	for (int i = 0; i < 10; i++) {
+	/* GnuTLS follows eight a second. */
+	for (int i = 0; i < (line_in_kernel(&self->l) ? 10 : 3); i++) {
 		PEER_SENDS("d");
 		PEER_UPDATES(0);
 	}
 	PEER_SENDS("e");
 	self->l.craft.hold = false;
 	ASSERT_EQ(0, craft_flush(&self->l.craft));
-	READS("dddddddddde");
+	READS(line_in_kernel(&self->l) ? "dddddddddde" : "ddde");
 }
 
 TEST_F(update, behind_data_does_not_stall_edge_triggered)
