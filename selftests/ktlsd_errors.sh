@@ -157,12 +157,14 @@ refuses "min_version above max_version" 2 "min_version above its max_version" \
 	min_version=1.3 max_version=1.2
 
 # --- files of options, several certificates ------------------------------------
-refuses "missing ca" 1 "conf:6: web: " ca=none.pem client_auth=require
-refuses "ca without PEM" 1 "conf:6: web: " ca=text client_auth=request
-refuses "missing ticket key" 1 "conf:6: web: " ticket_key=none
-refuses "ticket key that is too short" 1 "conf:6: web: " ticket_key=text
-refuses "missing staple" 1 "conf:6: web: " staple=none.der
-refuses "staple that is none" 1 "conf:6: web: " staple=text
+refuses "missing ca" 1 "conf:6: web: ca none.pem: No such file" ca=none.pem client_auth=require
+refuses "ca without PEM" 1 "conf:6: web: ca text: no usable PEM" ca=text client_auth=request
+refuses "missing ticket key" 1 "conf:6: web: ticket key none: No such file" ticket_key=none
+refuses "ticket key that is too short" 1 "conf:6: web: ticket key text: it must be 64" ticket_key=text
+refuses "missing staple" 1 "conf:6: web: OCSP response none.der: No such file" staple=none.der
+refuses "staple that is none" 1 "conf:6: web: OCSP response text: it is no OCSP" staple=text
+refuses "RSA key transport without an RSA key" 1 "web: RSA key transport needs" \
+	rsa_key_transport=yes
 config trace=none/trace
 fails "trace in no directory" 1 "web: trace none/trace: No such file" "$ktlsd" -t -c conf
 config trace=other
@@ -298,7 +300,7 @@ cat > conf <<-EOF
 	groups = X25519 P-256
 	min_version = 1.2
 	max_version = 1.3
-	rsa_key_transport = yes
+	rsa_key_transport = no
 	tickets = yes
 	ticket_key = tickets
 	ticket_lifetime = 3600

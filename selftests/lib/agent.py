@@ -62,11 +62,11 @@ class Server:
                 return
             if not msg:
                 return
+            self.got += 1               # before the client knows
             fd = array.array("i", ctl[0][2])[0]
             with socket.socket(fileno=fd) as s:
                 s.sendall(LINE)
                 s.sendmsg([b"\1\0"], [(SOL_TLS, SET_RECORD_TYPE, bytes([ALERT]))])
-            self.got += 1
 
     def leave(self):
         self.listener.shutdown(socket.SHUT_RDWR)

@@ -47,6 +47,13 @@ static void add_agreed(struct line *l, const struct ktls_info *info,
 		    log_escape(text, sizeof(text), peer->subject));
 }
 
+/* The connection has taken it over, if there is one. */
+static const struct ktls_identity *identity_of(const struct shake *sh)
+{
+	return sh->conn ? ktls_conn_identity(sh->conn) :
+			  ktls_session_identity(sh->session);
+}
+
 static void add_reason(struct line *l, enum ktls_reason reason,
 		       const struct ktls_error *err)
 {
@@ -68,7 +75,7 @@ void report_connection(const struct shake *sh, enum ktls_reason reason,
 	char peer[ADDRESS_TEXT], sni[NAME_TEXT];
 	struct line l = {};
 
-	add_agreed(&l, info, ktls_session_identity(sh->session));
+	add_agreed(&l, info, identity_of(sh));
 	add(&l, "%" PRIu64 " ms: %s", (now_ns() - sh->start_ns) / 1000000,
 	    text ? text : "handed over");
 	add_reason(&l, reason, ktls_session_error(sh->session));
