@@ -25,34 +25,34 @@ FIXTURE_VARIANT(server) {
 	const char *says;
 };
 
-#define ASKS(row, how, file, why, number, text, ...)			\
+#define ANSWERS(row, how, file, why, number, text, ...)			\
 	FIXTURE_VARIANT_ADD(server, row) {				\
 		.auth = KTLS_AUTH_##how, .certificate = file,		\
 		.reason = KTLS_##why, .alert = number, .says = text,	\
 		##__VA_ARGS__ }
 
-ASKS(request_good, REQUEST, "client", OK, 0, "");
-ASKS(request_none, REQUEST, NULL, OK, 0, "");
-ASKS(request_expired, REQUEST, "client-expired", EXPIRED, 45, "client's");
-ASKS(request_unknown, REQUEST, "client-unknown", UNKNOWN_CA, 48, "client's");
-ASKS(request_self, REQUEST, "client-self", SELF_SIGNED, 48, "itself");
-ASKS(request_purpose, REQUEST, "client-purpose", WRONG_PURPOSE, 43,
-     "needed: TLS client");
-ASKS(require_good, REQUIRE, "client", OK, 0, "");
-ASKS(require_good_rsa, REQUIRE, "client-rsa", OK, 0, "");
-ASKS(require_none, REQUIRE, NULL, NO_CERTIFICATE, 116, "no certificate",
-     .alert_12 = 40);
-ASKS(require_expired, REQUIRE, "client-expired", EXPIRED, 45,
-     "(CN=client-expired,O=ktls) has expired");
-ASKS(require_not_yet, REQUIRE, "client-not-yet", NOT_YET_VALID, 45, "clock");
-ASKS(require_unknown, REQUIRE, "client-unknown", UNKNOWN_CA, 48, "other-ca");
-ASKS(require_self, REQUIRE, "client-self", SELF_SIGNED, 48, "itself");
-ASKS(require_purpose, REQUIRE, "client-purpose", WRONG_PURPOSE, 43,
-     "needed: TLS client, it has: TLS server");
-ASKS(require_pinned, REQUIRE, "client", OK, 0, "", .pin = "client");
-ASKS(require_not_pinned, REQUIRE, "client", WRONG_PIN, 46, "not pinned",
-     .pin = "client-b");
-ASKS(no_interest, NONE, "client", OK, 0, "");
+ANSWERS(request_good, REQUEST, "client", OK, 0, "");
+ANSWERS(request_none, REQUEST, NULL, OK, 0, "");
+ANSWERS(request_expired, REQUEST, "client-expired", EXPIRED, 45, "client's");
+ANSWERS(request_unknown, REQUEST, "client-unknown", UNKNOWN_CA, 48, "client's");
+ANSWERS(request_self, REQUEST, "client-self", SELF_SIGNED, 48, "itself");
+ANSWERS(request_purpose, REQUEST, "client-purpose", WRONG_PURPOSE, 43,
+	"needed: TLS client");
+ANSWERS(require_good, REQUIRE, "client", OK, 0, "");
+ANSWERS(require_good_rsa, REQUIRE, "client-rsa", OK, 0, "");
+ANSWERS(require_none, REQUIRE, NULL, NO_CERTIFICATE, 116, "no certificate",
+	.alert_12 = 40);
+ANSWERS(require_expired, REQUIRE, "client-expired", EXPIRED, 45,
+	"(CN=client-expired,O=ktls) has expired");
+ANSWERS(require_not_yet, REQUIRE, "client-not-yet", NOT_YET_VALID, 45, "clock");
+ANSWERS(require_unknown, REQUIRE, "client-unknown", UNKNOWN_CA, 48, "other-ca");
+ANSWERS(require_self, REQUIRE, "client-self", SELF_SIGNED, 48, "itself");
+ANSWERS(require_purpose, REQUIRE, "client-purpose", WRONG_PURPOSE, 43,
+	"needed: TLS client, it has: TLS server");
+ANSWERS(require_pinned, REQUIRE, "client", OK, 0, "", .pin = "client");
+ANSWERS(require_not_pinned, REQUIRE, "client", WRONG_PIN, 46, "not pinned",
+	.pin = "client-b");
+ANSWERS(no_interest, NONE, "client", OK, 0, "");
 
 FIXTURE_SETUP(server)
 {
@@ -102,9 +102,8 @@ static void server_meets(struct __test_metadata *const _metadata,
 	ASSERT_EQ(0, ktls_session_new(&self->e.s, self->e.config, fds[0],
 				      NULL));
 	ASSERT_EQ(0, peer_open(&self->e.p, fds[1], priorities[version], 0));
-	if (variant->certificate) {
+	if (variant->certificate)
 		ASSERT_EQ(0, client_show(&self->e.p, variant->certificate));
-	}
 	o = meet(&self->e.p, self->e.s, self->e.fd);
 	err = ktls_session_error(self->e.s);
 	id = ktls_session_identity(self->e.s);

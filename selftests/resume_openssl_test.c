@@ -50,19 +50,16 @@ static int read_port(int fd)
 
 static pid_t start_openssl(const char *version, bool mutual, int out)
 {
-	const char *args[] = {
-		"openssl", "s_server", "-www", version,
-		"-accept", "127.0.0.1:0",
-		"-cert", pki("localhost.pem"), "-key", pki("localhost.key"),
-		mutual ? "-Verify" : NULL, "1", "-CAfile", pki("ca.pem"),
-		"-verify_return_error", NULL,
-	};
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
 	dup2(out, 1);
-	execvp(args[0], (char **)args);
+	execlp("openssl", "openssl", "s_server", "-www", version,
+	       "-accept", "127.0.0.1:0",
+	       "-cert", pki("localhost.pem"), "-key", pki("localhost.key"),
+	       "-CAfile", pki("ca.pem"), "-verify_return_error",
+	       mutual ? "-Verify" : NULL, "1", NULL);
 	_exit(127);
 }
 

@@ -32,71 +32,71 @@ FIXTURE_VARIANT(client) {
 	const char *priority;		/* the server's extra */
 };
 
-#define ROW(row, ...) FIXTURE_VARIANT_ADD(client, row) { __VA_ARGS__ }
+#define ACCEPTS(row, ...) FIXTURE_VARIANT_ADD(client, row) { __VA_ARGS__ }
 
-ROW(good, .certificate = "localhost");
-ROW(good_by_address, .certificate = "localhost", .name = "127.0.0.1");
-ROW(good_by_address_6, .certificate = "localhost", .name = "::1");
-ROW(good_wildcard, .certificate = "wild", .name = "a.example.org");
-ROW(good_in_capitals, .certificate = "localhost", .name = "LOCALHOST");
-ROW(good_chain, .certificate = "chain", .name = "chain.example.org");
-ROW(good_rsa, .certificate = "rsa", .name = "www.example.org");
-ROW(good_staple, .certificate = "localhost",
+ACCEPTS(good, .certificate = "localhost");
+ACCEPTS(good_by_address, .certificate = "localhost", .name = "127.0.0.1");
+ACCEPTS(good_by_address_6, .certificate = "localhost", .name = "::1");
+ACCEPTS(good_wildcard, .certificate = "wild", .name = "a.example.org");
+ACCEPTS(good_in_capitals, .certificate = "localhost", .name = "LOCALHOST");
+ACCEPTS(good_chain, .certificate = "chain", .name = "chain.example.org");
+ACCEPTS(good_rsa, .certificate = "rsa", .name = "www.example.org");
+ACCEPTS(good_staple, .certificate = "localhost",
 	.staple = "localhost.ocsp-good.der");
-ROW(good_must_staple, .certificate = "must-staple",
+ACCEPTS(good_must_staple, .certificate = "must-staple",
 	.staple = "must-staple.ocsp-good.der");
-ROW(good_self_signed_known, .certificate = "self", .ca = "self.pem");
-ROW(good_pinned, .certificate = "localhost", .pin = "localhost");
-ROW(good_pinned_nameless, .certificate = "localhost", .pin = "localhost",
+ACCEPTS(good_self_signed_known, .certificate = "self", .ca = "self.pem");
+ACCEPTS(good_pinned, .certificate = "localhost", .pin = "localhost");
+ACCEPTS(good_pinned_nameless, .certificate = "localhost", .pin = "localhost",
 	.nameless = true);
 
-#define BAD(row, file, why, number, text, ...)				\
+#define REFUSES(row, file, why, number, text, ...)			\
 	FIXTURE_VARIANT_ADD(client, row) {				\
 		.certificate = file, .reason = KTLS_##why,		\
 		.alert = number, .says = text, ##__VA_ARGS__ }
 
-BAD(unknown_ca, "unknown", UNKNOWN_CA, 48, "(CN=unknown) has an issuer");
-BAD(unknown_ca_of_the_system, "localhost", UNKNOWN_CA, 48, "ktls test ca",
+REFUSES(unknown_ca, "unknown", UNKNOWN_CA, 48, "(CN=unknown) has an issuer");
+REFUSES(unknown_ca_of_the_system, "localhost", UNKNOWN_CA, 48, "ktls test ca",
 	.system = true);
-BAD(self_signed, "self", SELF_SIGNED, 48, "signed by itself");
-BAD(chain_without_middle, "chain", UNKNOWN_CA, 48, "issuer",
+REFUSES(self_signed, "self", SELF_SIGNED, 48, "signed by itself");
+REFUSES(chain_without_middle, "chain", UNKNOWN_CA, 48, "issuer",
 	.ca = "other-ca.pem", .name = "chain.example.org");
-BAD(expired, "expired", EXPIRED, 45, "has expired: valid from");
-BAD(not_yet, "not-yet", NOT_YET_VALID, 45, "clocks");
-BAD(other_name, "net", WRONG_NAME, 46,
+REFUSES(expired, "expired", EXPIRED, 45, "has expired: valid from");
+REFUSES(not_yet, "not-yet", NOT_YET_VALID, 45, "clocks");
+REFUSES(other_name, "net", WRONG_NAME, 46,
 	"asked for localhost, it has DNS:www.example.net");
-BAD(other_address, "localhost", WRONG_NAME, 46, "asked for 127.0.0.2",
+REFUSES(other_address, "localhost", WRONG_NAME, 46, "asked for 127.0.0.2",
 	.name = "127.0.0.2");
-BAD(wildcard_is_one_label, "wild", WRONG_NAME, 46, "DNS:*.example.org",
+REFUSES(wildcard_is_one_label, "wild", WRONG_NAME, 46, "DNS:*.example.org",
 	.name = "a.b.example.org");
-BAD(wildcard_is_not_nothing, "wild", WRONG_NAME, 46, "DNS:*.example.org",
+REFUSES(wildcard_is_not_nothing, "wild", WRONG_NAME, 46, "DNS:*.example.org",
 	.name = "example.org");
-BAD(purpose, "purpose", WRONG_PURPOSE, 43, "needed: TLS server");
-BAD(weak, "weak", WEAK, 42, "RSA 1024 bits");
-BAD(sha1, "sha1", WEAK, 42, "SHA1");
-BAD(revoked, "revoked", REVOKED, 44, "is revoked",
+REFUSES(purpose, "purpose", WRONG_PURPOSE, 43, "needed: TLS server");
+REFUSES(weak, "weak", WEAK, 42, "RSA 1024 bits");
+REFUSES(sha1, "sha1", WEAK, 42, "SHA1");
+REFUSES(revoked, "revoked", REVOKED, 44, "is revoked",
 	.staple = "revoked.ocsp-revoked.der");
-BAD(staple_expired, "localhost", BAD_STAPLE, 113, "OCSP",
+REFUSES(staple_expired, "localhost", BAD_STAPLE, 113, "OCSP",
 	.staple = "localhost.ocsp-expired.der");
-BAD(staple_forged, "localhost", BAD_STAPLE, 113, "OCSP",
+REFUSES(staple_forged, "localhost", BAD_STAPLE, 113, "OCSP",
 	.staple = "localhost.ocsp-forged.der");
-BAD(staple_of_another, "localhost", BAD_STAPLE, 113, "OCSP",
+REFUSES(staple_of_another, "localhost", BAD_STAPLE, 113, "OCSP",
 	.staple = "revoked.ocsp-good.der");
-BAD(staple_is_garbage, "localhost", BAD_STAPLE, 113, "OCSP",
+REFUSES(staple_is_garbage, "localhost", BAD_STAPLE, 113, "OCSP",
 	.staple = "ca.pem");
-BAD(must_staple_without, "must-staple", BAD_STAPLE, 113, "must-staple");
-BAD(must_staple_revoked, "must-staple", REVOKED, 44, "is revoked",
+REFUSES(must_staple_without, "must-staple", BAD_STAPLE, 113, "must-staple");
+REFUSES(must_staple_revoked, "must-staple", REVOKED, 44, "is revoked",
 	.staple = "must-staple.ocsp-revoked.der");
-BAD(pin_of_another, "localhost", WRONG_PIN, 46, "not pinned", .pin = "ec");
-BAD(pin_does_not_replace, "unknown", UNKNOWN_CA, 48, "issuer",
+REFUSES(pin_of_another, "localhost", WRONG_PIN, 46, "not pinned", .pin = "ec");
+REFUSES(pin_does_not_replace, "unknown", UNKNOWN_CA, 48, "issuer",
 	.pin = "unknown");
-BAD(pin_alone_of_another, "unknown", WRONG_PIN, 46, "not pinned", .pin = "ec",
+REFUSES(pin_alone_of_another, "unknown", WRONG_PIN, 46, "not pinned", .pin = "ec",
 	.no_verify = true);
 
-ROW(unverified, .certificate = "unknown", .no_verify = true);
-ROW(unverified_expired, .certificate = "expired", .no_verify = true,
+ACCEPTS(unverified, .certificate = "unknown", .no_verify = true);
+ACCEPTS(unverified_expired, .certificate = "expired", .no_verify = true,
 	.nameless = true);
-ROW(pin_alone, .certificate = "unknown", .pin = "unknown", .no_verify = true);
+ACCEPTS(pin_alone, .certificate = "unknown", .pin = "unknown", .no_verify = true);
 
 static int client_open(struct __test_metadata *const _metadata,
 		       FIXTURE_DATA(client) *self,
@@ -206,26 +206,26 @@ FIXTURE_VARIANT(load) {
 #define SIXTEEN "0123456789abcdef"
 #define PIN SIXTEEN SIXTEEN SIXTEEN SIXTEEN
 
-#define LOAD(row, error, text, ...)					\
+#define OPTIONS(row, error, text, ...)			\
 	FIXTURE_VARIANT_ADD(load, row) {				\
 		.ret = error, .says = text, __VA_ARGS__ }
 
-LOAD(ca_missing, -ENOENT, "/no-such.pem", .o.client = true, .ca = "no-such.pem");
-LOAD(ca_directory, -EISDIR, "ca ", .o.client = true, .ca = ".");
-LOAD(ca_is_a_key, -EINVAL, "no usable PEM", .o.client = true, .ca = "ca.key");
-LOAD(pin_short, -EINVAL, "64 hex digits", .o.client = true, .pins = "00aa");
-LOAD(pin_long, -EINVAL, "64 hex digits", .o.client = true, .pins = PIN "0");
-LOAD(pin_not_hex, -EINVAL, "64 hex digits", .o.client = true,
-     .pins = PIN " " SIXTEEN SIXTEEN SIXTEEN "0123456789abcdeg");
-LOAD(pin_none, -EINVAL, "none in the list", .o.client = true, .pins = " \n");
-LOAD(pin_two, 0, "", .o.client = true, .ca = "ca.pem",
-     .pins = " " PIN "\n" PIN " ");
-LOAD(require_without_ca, -EINVAL, "needs ca", .o.auth = KTLS_AUTH_REQUIRE);
-LOAD(request_without_ca, -EINVAL, "needs ca", .o.auth = KTLS_AUTH_REQUEST);
-LOAD(ca_without_auth, -EINVAL, "without auth", .ca = "ca.pem");
-LOAD(pins_without_auth, -EINVAL, "without auth", .pins = PIN);
-LOAD(server_without_verifying, -EINVAL, "no_verify", .o.no_verify = true,
-     .o.auth = KTLS_AUTH_REQUIRE, .ca = "ca.pem");
+OPTIONS(ca_missing, -ENOENT, "/no-such.pem", .o.client = true, .ca = "no-such.pem");
+OPTIONS(ca_directory, -EISDIR, "ca ", .o.client = true, .ca = ".");
+OPTIONS(ca_is_a_key, -EINVAL, "no usable PEM", .o.client = true, .ca = "ca.key");
+OPTIONS(pin_short, -EINVAL, "64 hex digits", .o.client = true, .pins = "00aa");
+OPTIONS(pin_long, -EINVAL, "64 hex digits", .o.client = true, .pins = PIN "0");
+OPTIONS(pin_not_hex, -EINVAL, "64 hex digits", .o.client = true,
+	.pins = PIN " " SIXTEEN SIXTEEN SIXTEEN "0123456789abcdeg");
+OPTIONS(pin_none, -EINVAL, "none in the list", .o.client = true, .pins = " \n");
+OPTIONS(pin_two, 0, "", .o.client = true, .ca = "ca.pem",
+	.pins = " " PIN "\n" PIN " ");
+OPTIONS(require_without_ca, -EINVAL, "auth needs ca", .o.auth = KTLS_AUTH_REQUIRE);
+OPTIONS(request_without_ca, -EINVAL, "auth needs ca", .o.auth = KTLS_AUTH_REQUEST);
+OPTIONS(ca_without_auth, -EINVAL, "without auth", .ca = "ca.pem");
+OPTIONS(pins_without_auth, -EINVAL, "without auth", .pins = PIN);
+OPTIONS(server_without_verifying, -EINVAL, "no_verify", .o.no_verify = true,
+	.o.auth = KTLS_AUTH_REQUIRE, .ca = "ca.pem");
 
 FIXTURE_SETUP(load)
 {

@@ -281,7 +281,7 @@ static void tell_pin(const struct facts *f, struct text *t)
 		add(t, "%02x", f->s->identity->spki_sha256[i]);
 }
 
-void facts_tell(const struct facts *f, enum check check, char *out, size_t size)
+void facts_tell(const struct facts *f, enum check which, char *out, size_t size)
 {
 	static void (*const tell[CHECKS])(const struct facts *f,
 					  struct text *t) = {
@@ -296,5 +296,5 @@ void facts_tell(const struct facts *f, enum check check, char *out, size_t size)
 	struct text t = { out, size, 0 };
 
 	*out = '\0';
-	tell[check](f, &t);
+	tell[which](f, &t);
 }

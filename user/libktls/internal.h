@@ -368,7 +368,7 @@ struct facts {
 /* 0 also when there is none. The caller calls facts_drop() in any case. */
 int facts_take(struct facts *f, const struct ktls_session *s);
 void facts_drop(struct facts *f);
-void facts_tell(const struct facts *f, enum check check, char *out,
+void facts_tell(const struct facts *f, enum check which, char *out,
 		size_t size);
 time_t facts_until(const struct facts *f);
 /* GnuTLS's status bits, where it could not verify the OCSP response. */
@@ -468,9 +468,6 @@ int update_before(struct ktls_conn *c, uint64_t records);
 uint64_t update_room(const struct ktls_conn *c);
 /* So many records at most come of @len bytes: one may have been begun. */
 uint64_t update_records(const struct ktls_conn *c, size_t len);
-
-/* resume.c: 0, or -EBADMSG: not a NewSessionTicket */
-int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len);
 
 /* user.c: the records of KTLS_MODE_USER, by GnuTLS. Answers as ktls_recv() */
 void user_adopt(struct ktls_conn *c, gnutls_session_t tls);

@@ -260,6 +260,7 @@ int verify_again(struct ktls_session *s)
 
 void verify_install(struct ktls_session *s)
 {
+	const struct ktls_options *o = &s->config->o;
 	static const gnutls_certificate_request_t requests[] = {
 		[KTLS_AUTH_NONE] = GNUTLS_CERT_IGNORE,
 		[KTLS_AUTH_REQUEST] = GNUTLS_CERT_REQUEST,
@@ -267,7 +268,7 @@ void verify_install(struct ktls_session *s)
 	};
 
 	gnutls_session_set_verify_function(s->tls, on_certificate);
-	if (!s->config->o.client)
+	if (!o->client)
 		gnutls_certificate_server_set_request(s->tls,
-			requests[s->config->o.auth]);
+						      requests[o->auth]);
 }
