@@ -626,6 +626,12 @@ MISTAKES = (
     (2, "unrecognized", ("--rot", "www")),
     (2, "max-connections", ("--max-connections", "-1")),
     (2, "newline", ("--key", "a\nhandoff = b")),
+    (2, "comment", ("--key", "a ;b")),
+    (2, "OPTION=VALUE", ("--tls", "alpn")),
+    (2, "newline", ("--tls", "alpn=x\nhandoff=y")),
+    (2, "--tls: more than 32", ("--tls", "alpn=x") * 33),
+    (2, "--listen", ("--root", "www", "--handoff", "x", "--tls", "alpn=x")),
+    (2, 'unknown option "colour"', alone() + ("--tls", "colour=red")),
     (2, "no address", alone(listen="nonsense")),
     (1, "nowhere", ("--root", "nowhere", "--handoff", "x")),
     (1, "www/index.html", ("--root", "www/index.html", "--handoff", "x")),
@@ -636,6 +642,23 @@ MISTAKES = (
     (1, "ca.key", alone(key="certs/ca.key")),
     (1, str(PORT), alone(listen=f"[::]:{PORT}")),
 )
+
+
+@test
+def options_reach_the_private_agent_and_it_reloads(_):
+    with Server("--tls", "alpn=http/1.1", "--tls", "max_version=1.2",
+                port=PORT + 1) as server:
+        context = ssl.create_default_context(cafile="certs/ca.pem")
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        for count in (1, 2, 3):
+            raw = socket.create_connection(("127.0.0.1", PORT + 1))
+            with context.wrap_socket(raw, server_hostname="localhost") as s:
+                equal(("http/1.1", "TLSv1.2"),
+                      (s.selected_alpn_protocol(), s.version()))
+            os.kill(server.agent(), signal.SIGHUP)
+            eventually(lambda: len(server.said("in force anew")) == count,
+                       "reload of the private agent")
+        equal(0, server.stop())
 
 
 @test

@@ -165,6 +165,8 @@ refuses "missing staple" 1 "conf:6: web: OCSP response none.der: No such file" s
 refuses "staple that is none" 1 "conf:6: web: OCSP response text: it is no OCSP" staple=text
 refuses "RSA key transport without an RSA key" 1 "web: RSA key transport needs" \
 	rsa_key_transport=yes
+refuses "PKCS #11 URL of no token" 1 "conf:5: web: key pkcs11:token=nowhere;object=k" \
+	"key=pkcs11:token=nowhere;object=k?pin-value=1234"
 config trace=none/trace
 fails "trace in no directory" 1 "web: trace none/trace: No such file" "$ktlsd" -t -c conf
 config trace=other

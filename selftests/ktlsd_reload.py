@@ -18,7 +18,8 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from agent import LINE, Agent, Server, expect, run, wait_until  # noqa: E402
+from agent import (LINE, Agent, Server, expect, keeps_memory, run,  # noqa: E402
+                   wait_until)
 
 RELOADS, CLIENTS = 20, 3
 
@@ -420,6 +421,8 @@ def found_in_memory(pid, scalar):
             if not access.startswith("rw") or "[v" in line:
                 continue
             start, end = (int(x, 16) for x in span.split("-"))
+            if end - start > 1 << 30:
+                continue                # AddressSanitizer's shadow
             mem.seek(start)
             try:
                 content = mem.read(end - start)
@@ -440,7 +443,7 @@ def test_many_reloads_leave_nothing():
         agent.hup("is in force anew")
     expect(agent.fds() == fds, "descriptors stayed")
     grown = agent.memory() - memory
-    expect(grown < 512, f"{grown} kB more")
+    expect(grown < 512 or keeps_memory(), f"{grown} kB more")
     expect(agent.get() == LINE, "not what the server wrote")
     expect(agent.end() == 0, "status")
     expect(not glob.glob("core*"), "a core")

@@ -97,18 +97,24 @@ int settings_line(const char *value)
 	return ((const struct text *)text)->line;
 }
 
-/* The library names the file: on which line do we? The longest name wins. */
+/*
+ * The library names the file: on which line do we? The longest name wins. It
+ * leaves a URL's query out, where a PIN may be.
+ */
 static int blame(const struct settings *s, const char *error)
 {
 	const struct text *t;
-	size_t longest = 0;
+	size_t longest = 0, len;
 	int line = s->line;
 
-	SLIST_FOREACH(t, &s->texts, next)
-		if (strlen(t->value) > longest && strstr(error, t->value)) {
-			longest = strlen(t->value);
+	SLIST_FOREACH(t, &s->texts, next) {
+		len = strcspn(t->value, "?");
+		if (len > longest &&
+		    memmem(error, strlen(error), t->value, len)) {
+			longest = len;
 			line = t->line;
 		}
+	}
 	return line;
 }
 
