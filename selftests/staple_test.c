@@ -210,8 +210,8 @@ TEST_F(staple, changes_under_a_crowd)
 	c.stop = true;
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	EXPECT_LT(10, c.good);
-	EXPECT_EQ(0, c.bad);
+	EXPECT_LT(10, atomic_load(&c.good));
+	EXPECT_EQ(0, atomic_load(&c.bad));
 	SENDS("ec.ocsp-good.der");
 }
 

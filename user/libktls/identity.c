@@ -89,7 +89,7 @@ static bool add_name(struct ktls_identity *id, const char *name)
 	size_t room = sizeof(id->names) - sizeof(CUT) + 1 - used;
 
 	if (strlen(name) + 2 > room) {
-		strcpy(id->names + used, used ? CUT : CUT + 1);
+		strcpy(id->names + used, used ? CUT : &CUT[1]);
 		return false;
 	}
 	snprintf(id->names + used, room, "%s%s", used ? " " : "", name);
