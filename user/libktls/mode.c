@@ -58,6 +58,8 @@ static int fill_request(struct request *r, int fd)
 	r->header.nlmsg_flags = NLM_F_REQUEST;
 	r->diag.sdiag_family = here.ss_family;
 	r->diag.sdiag_protocol = IPPROTO_TCP;
+	/* What the protocol above TCP has to say comes with its figures only. */
+	r->diag.idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	r->diag.idiag_states = -1;
 	/* Without it the kernel says nothing of protocols above TCP either. */
 	r->diag.idiag_ext = 1 << (INET_DIAG_INFO - 1);
