@@ -13,12 +13,18 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
-    CONNECT, KERNEL, VERSIONS, Server, connect, context, echo,
+    CONNECT, KERNEL, VERSIONS, Program, Server, connect, context, echo,
     free_port, over_tls, prepare, s_server, upper_line)
-from tap import equal, holds, rows, run, test  # noqa: E402
+from tap import (Skip, equal, eventually, find, holds, rows,  # noqa: E402
+                 run, test)
 
 
 # --- what is told -------------------------------------------------------------
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
 
 def steps(text):
     return [json.loads(x) for x in text.splitlines()]
@@ -112,6 +118,52 @@ def rsa_key_transport():
                       data=b"ab\n").is_well(b"ba\n")
     holds("kind: RSA", got.err)
     holds("forward secrecy: no", got.err)
+
+
+CONF = """[service web]
+listen = 127.0.0.1:{port}
+certificate = {place}/pki/localhost.pem
+key = {place}/pki/localhost.key
+handoff = {place}/handoff
+trace = {place}/agent.trace
+"""
+
+
+@test
+def an_agent_tells_the_same():
+    httpd, ktlsd = find("ktls-httpd"), find("ktlsd")
+    if not KERNEL or not httpd or not ktlsd:
+        raise Skip("needs kernel TLS, ktls-httpd and ktlsd")
+    port = free_port()
+    with open("agent.conf", "w", encoding="ascii") as f:
+        f.write(CONF.format(port=port, place=os.getcwd()))
+    server = subprocess.Popen([httpd, "--root", ".", "--handoff", "handoff"],
+                              stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: os.path.exists("handoff"), "the server listens")
+        with Program(ktlsd, "-c", "agent.conf", port=port):
+            for _ in range(2):
+                equal(0, connect(port, "--trace=ours",
+                                 data=b"GET / HTTP/1.0\r\n\r\n").status)
+            eventually(lambda: read("agent.trace").count('"done"') == 2,
+                       "the agent has told both")
+    finally:
+        server.terminate()
+        server.wait(20)
+    theirs = steps(read("agent.trace"))
+    names = sorted({s["connection"] for s in theirs},
+                   key=lambda n: int(n.split("#")[1]))
+    equal(2, len(names))
+    wire = [(s["step"], s["from"]) for s in theirs
+            if s["connection"] == names[1] and s["from"] != "here"]
+    for one in wire:
+        if one[0] != "NewSessionTicket":
+            holds(one, [(s["step"], s["from"]) for s in steps(read("ours"))])
+    done = subprocess.run([CONNECT, "--read=agent.trace",
+                           "--connection", names[1]], capture_output=True,
+                          env=dict(os.environ, LC_ALL="C"), check=True)
+    holds(f"Connection {names[1]}\n", done.stdout.decode())
+    holds("From now on", done.stdout.decode())
 
 
 # --- secrets ------------------------------------------------------------------

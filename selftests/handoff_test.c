@@ -16,7 +16,7 @@
 #include "kselftest_harness.h"
 
 /* The message, as long as it is; what comes out of ktls_handoff_send(). */
-#define MESSAGE_MAX 2048
+#define MESSAGE_MAX 4096
 
 static int count_fds(void)
 {
@@ -56,7 +56,11 @@ static int send_raw(int sock, const void *msg, size_t len, const int *fds,
 /* As if that were a connection, whatever @fd is. */
 static int send_conn(int sock, int fd, const struct ktls_info *info)
 {
-	const struct ktls_conn c = { .fd = fd, .info = *info };
+	const struct ktls_conn c = {
+		.fd = fd, .in = 1, .info = *info,
+		.secrets.size = info->version == TLS_1_2_VERSION ? 0 :
+				info->cipher == TLS_CIPHER_AES_GCM_256 ? 48 : 32,
+	};
 
 	return ktls_handoff_send(sock, &c);
 }
@@ -90,6 +94,8 @@ FIXTURE_SETUP(handoff)
 	ASSERT_EQ(0, setsockopt(self->tcp[0], IPPROTO_TCP, TCP_ULP, "tls", 4));
 	self->info.version = TLS_1_3_VERSION;
 	self->info.cipher = TLS_CIPHER_AES_GCM_128;
+	self->info.tx_mode = self->info.rx_mode = KTLS_MODE_SW;
+	self->info.peer.ss_family = AF_INET;
 	strcpy(self->info.sni, "example.org");
 	strcpy(self->info.alpn, "http/1.1");
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
@@ -174,6 +180,78 @@ TEST_F(handoff, name_without_end_is_refused)
 	ASSERT_EQ(0, send_raw(self->pair[0], self->msg, self->len,
 			      self->tcp, 1));
 	REFUSED(-EBADMSG);
+}
+
+/* What may not be as it is: the field, its value, and nothing else. */
+TEST_F(handoff, each_field_is_checked)
+{
+#define FIELD(name, value) { offsetof(struct handoff_message, name), value }
+	static const struct { size_t at; unsigned char value; } spoils[] = {
+		FIELD(info.client, 2), FIELD(info.resumed, 2),
+		FIELD(info.tx_mode, KTLS_MODE_USER), FIELD(info.rx_mode, 3),
+		FIELD(info.peer.ss_family, AF_UNIX),
+		FIELD(secrets.size, 0), FIELD(secrets.size, 31),
+		FIELD(secrets.size, 48), FIELD(answer_owed, 2),
+		FIELD(has_identity, 1), FIELD(has_identity, 2),
+	};
+
+	INSTALL_BOTH();
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		unsigned char good = self->msg[spoils[i].at];
+
+		self->msg[spoils[i].at] = spoils[i].value;
+		ASSERT_EQ(0, send_raw(self->pair[0], self->msg, self->len,
+				      self->tcp, 1));
+		REFUSED(-EBADMSG);
+		self->msg[spoils[i].at] = good;
+	}
+}
+
+TEST_F(handoff, all_that_matters_travels)
+{
+	struct ktls_identity id = { .verified = 1, .subject = "CN=me" };
+	struct ktls_conn out = {
+		.fd = self->tcp[0], .in = 1, .info = self->info,
+		.secrets = { "receive", "transmit", 32 }, .limit = 4711,
+		.answer_owed = true, .identity = &id,
+	}, *in;
+
+	INSTALL_BOTH();
+	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], &out));
+	ASSERT_EQ(0, ktls_handoff_recv(self->pair[1], &in));
+	EXPECT_EQ(0, memcmp(&out.secrets, &in->secrets, sizeof(in->secrets)));
+	EXPECT_EQ(4711, in->limit);
+	EXPECT_TRUE(in->answer_owed);
+	ASSERT_NE(NULL, ktls_conn_identity(in));
+	EXPECT_EQ(0, memcmp(&id, ktls_conn_identity(in), sizeof(id)));
+	ktls_conn_close(in);
+}
+
+TEST_F(handoff, identity_without_end_is_refused)
+{
+	struct ktls_identity id = {};
+	struct ktls_conn c = {
+		.fd = self->tcp[0], .in = 1, .info = self->info,
+		.secrets.size = 32, .identity = &id,
+	};
+
+	INSTALL_BOTH();
+	memset(id.names, 'a', sizeof(id.names));
+	ASSERT_EQ(0, ktls_handoff_send(self->pair[0], &c));
+	REFUSED(-EBADMSG);
+}
+
+TEST_F(handoff, connection_that_has_ended_stays)
+{
+	struct ktls_conn c = { .fd = self->tcp[0], .info = self->info };
+
+	EXPECT_EQ(-EINVAL, ktls_handoff_send(self->pair[0], &c));
+	c.in = 1;
+	c.out_closed = true;
+	EXPECT_EQ(-EINVAL, ktls_handoff_send(self->pair[0], &c));
+	c.out_closed = false;
+	c.partial = self->msg;
+	EXPECT_EQ(-EINVAL, ktls_handoff_send(self->pair[0], &c));
 }
 
 TEST_F(handoff, number_of_descriptors_must_be_one)

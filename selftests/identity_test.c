@@ -78,13 +78,14 @@ TEST_F(identity, is_unambiguous)
 {
 	/* By hand: GnuTLS would not write such. [2] is dNSName. */
 	static const char names[] =
-		"\x30\x3c"
-		"\x82\x12" "a DNS:bank.example"
-		"\x82\x1a" "bank.example\0.evil.example"
-		"\x86\x0a" "x:\\20\"\033[3\x7f";
+		"\60\74"
+		"\202\22a DNS:bank.example"
+		"\202\32bank.example\0.evil.example"
+		"\206\12x:\\20\"\33[3\177";
+	const size_t len = sizeof(names) - 1;
 
-	ASSERT_EQ(0, gnutls_x509_crt_set_extension_by_oid(self->crt,
-			"2.5.29.17", names, sizeof(names) - 1, 0));
+	ASSERT_EQ(0, gnutls_x509_crt_set_extension_by_oid(self->crt, "2.5.29.17",
+							  names, len, 0));
 	TAKE();
 	EXPECT_STREQ("", self->s.identity->subject);
 	EXPECT_STREQ("DNS:a\\20DNS:bank.example "
@@ -146,12 +147,12 @@ TEST_F(identity, longer_than_any_name_is_left_out)
 
 TEST_F(identity, with_a_long_subject_says_that_it_goes_on)
 {
+	static const char unit[] = GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME;
 	static char name[300];
 
 	memset(name, 'a', sizeof(name));
 	for (int i = 0; i < 8; i++)
-		gnutls_x509_crt_set_dn_by_oid(self->crt,
-			GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, name, 60);
+		gnutls_x509_crt_set_dn_by_oid(self->crt, unit, 0, name, 60);
 	TAKE();
 	ASSERT_EQ(sizeof(self->s.identity->subject) - 1,
 		  strlen(self->s.identity->subject));

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <linux/tls.h>
 
-#include "peer.h"
+#include "rawline.h"
 #include "kselftest_harness.h"
 
 FIXTURE(nonce) {
@@ -142,6 +142,120 @@ TEST_F(memory, no_key_stays_in_memory)
 	}
 	EXPECT_LE(1, count_in_memory(control, sizeof(control)));
 	free(copy);
+}
+
+/* What nobody shall find, each byte inverted. */
+struct hidden {
+	unsigned char secret[48], key[32];
+	size_t secret_len, key_len;
+};
+
+static void hide(struct hidden *h, const struct craft_side *side)
+{
+	h->secret_len = side->secret_len;
+	h->key_len = side->key_len;
+	for (size_t i = 0; i < h->secret_len; i++)
+		h->secret[i] = ~side->secret[i];
+	for (size_t i = 0; i < h->key_len; i++)
+		h->key[i] = ~side->key[i];
+}
+
+FIXTURE(secret) {
+	struct line line;
+	struct hidden before[2], after[2];	/* [0] we receive under */
+	bool updated;
+};
+FIXTURE_VARIANT(secret) {
+	struct line_options o;
+	bool fails;
+};
+#define SECRET(name, broken, ...)					\
+	FIXTURE_VARIANT_ADD(secret, name) {				\
+		.o = { .version = 3, __VA_ARGS__ }, .fails = broken,	\
+	}
+SECRET(aes_128_gcm, false);
+SECRET(aes_256_gcm, false, .cipher = "AES-256-GCM");
+SECRET(chacha20, false, .cipher = "CHACHA20-POLY1305");
+SECRET(client, false, .client = true);
+SECRET(failed, true);
+SECRET(user, false, .offload = KTLS_OFFLOAD_NEVER);
+SECRET(user_failed, true, .offload = KTLS_OFFLOAD_NEVER);
+
+FIXTURE_SETUP(secret)
+{
+	if (variant->o.offload != KTLS_OFFLOAD_NEVER && !peer_kernel_has_tls())
+		SKIP(return, "no TLS in this kernel: modprobe tls");
+	ASSERT_EQ(0, line_open(&self->line, &variant->o));
+}
+
+FIXTURE_TEARDOWN(secret)
+{
+	line_close(&self->line);
+}
+
+/* One update each way, if this kernel can; and then the peer is no more. */
+static void use_up(struct line *l, struct hidden before[2],
+		   struct hidden after[2], bool update)
+{
+	unsigned char type;
+	char buf[64];
+	size_t len;
+
+	hide(&before[0], &l->craft.out);
+	hide(&before[1], &l->craft.in);
+	if (update) {
+		craft_key_update(&l->craft, 1);
+		craft_data(&l->craft, "x", 1);
+		line_read(l, buf, sizeof(buf), &len, 500);
+		ktls_send(l->pair.c, "x", 1, 0);
+		craft_recv(&l->craft, &type, buf, sizeof(buf), PEER_MS);
+	}
+	hide(&after[0], &l->craft.out);
+	hide(&after[1], &l->craft.in);
+}
+
+#define FOUND(n, h) do {						\
+	EXPECT_EQ(n, count_in_memory((h)->secret, (h)->secret_len));	\
+	EXPECT_EQ(0, count_in_memory((h)->key, (h)->key_len));		\
+} while (0)
+
+TEST_F_TIMEOUT(secret, lives_as_long_as_it_is_needed, 200)
+{
+	struct line *l = &self->line;
+	bool kernel = line_in_kernel(l), update = line_can_rekey(l);
+	char buf[16];
+	size_t len;
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP(return, "the sanitizer keeps what was freed");
+#endif
+	use_up(l, self->before, self->after, update);
+	if (update)
+		ASSERT_NE(0, memcmp(self->before, self->after,
+				    sizeof(self->before)));
+	if (variant->fails) {
+		craft_send(&l->craft, &(struct craft_record){
+			.type = CRAFT_DATA, .data = "x", .len = 1,
+			.bad_tag = true });
+		EXPECT_EQ(-EBADMSG, line_read(l, buf, sizeof(buf), &len,
+					      PEER_MS));
+	}
+	craft_close(&l->craft);
+	peer_close(&l->pair.p);
+	for (int i = 0; kernel && i < 2; i++) {
+		if (update)
+			FOUND(0, &self->before[i]);
+		FOUND(1, &self->after[i]);
+	}
+	ktls_session_free(l->pair.s);
+	l->pair.s = NULL;
+	ktls_conn_close(l->pair.c);
+	l->pair.c = NULL;
+	l->pair.fd = -1;
+	for (int i = 0; i < 2; i++) {
+		FOUND(0, &self->before[i]);
+		FOUND(0, &self->after[i]);
+	}
 }
 
 TEST_HARNESS_MAIN

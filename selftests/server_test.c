@@ -136,92 +136,92 @@ FIXTURE_VARIANT(hello) {
 
 #define ALL "net", "ec", "wild", "rsa"
 
-#define SERVES(row, who, ...)						\
+#define ANSWERS(row, who, ...)						\
 	FIXTURE_VARIANT_ADD(hello, row) { .serves = who, ##__VA_ARGS__ }
-#define FAILS(row, why, number, text, ...)				\
+#define REFUSES(row, why, number, text, ...)				\
 	FIXTURE_VARIANT_ADD(hello, row) { .reason = KTLS_##why,		\
 		.alert = number, .says = text, ##__VA_ARGS__ }
 
-SERVES(no_name, "net", .pairs = { ALL });
-SERVES(exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
+ANSWERS(no_name, "net", .pairs = { ALL });
+ANSWERS(exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
 	.info_sni = "www.example.org");
-SERVES(exact_other, "ec", .pairs = { ALL }, .sni = "example.org");
-SERVES(exact_capitals, "ec", .pairs = { ALL }, .sni = "WWW.Example.ORG",
+ANSWERS(exact_other, "ec", .pairs = { ALL }, .sni = "example.org");
+ANSWERS(exact_capitals, "ec", .pairs = { ALL }, .sni = "WWW.Example.ORG",
 	.info_sni = "www.example.org");
-SERVES(exact_before_wildcard, "ec", .pairs = { "wild", "ec" },
+ANSWERS(exact_before_wildcard, "ec", .pairs = { "wild", "ec" },
 	.sni = "www.example.org");
-SERVES(wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org");
-SERVES(wildcard_two_labels, "net", .pairs = { ALL }, .sni = "a.b.example.org");
-SERVES(wildcard_no_label, "net", .pairs = { "net", "wild" },
+ANSWERS(wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org");
+ANSWERS(wildcard_two_labels, "net", .pairs = { ALL }, .sni = "a.b.example.org");
+ANSWERS(wildcard_no_label, "net", .pairs = { "net", "wild" },
 	.sni = "example.org");
-SERVES(unknown, "net", .pairs = { ALL }, .sni = "www.example.com");
-SERVES(longer, "net", .pairs = { ALL }, .sni = "awww.example.org.com");
-SERVES(common_name, "cn", .pairs = { "net", "cn" }, .sni = "cn.example.org");
-SERVES(common_name_with_san, "net", .pairs = { "net", "ec" }, .sni = "ec");
-SERVES(rsa_12, "rsa", .pairs = { ALL }, .sni = "www.example.org",
+ANSWERS(unknown, "net", .pairs = { ALL }, .sni = "www.example.com");
+ANSWERS(longer, "net", .pairs = { ALL }, .sni = "awww.example.org.com");
+ANSWERS(common_name, "cn", .pairs = { "net", "cn" }, .sni = "cn.example.org");
+ANSWERS(common_name_with_san, "net", .pairs = { "net", "ec" }, .sni = "ec");
+ANSWERS(rsa_12, "rsa", .pairs = { ALL }, .sni = "www.example.org",
 	.priority = V12 ":-KX-ALL:+ECDHE-RSA");
-SERVES(ecdsa_12, "ec", .pairs = { ALL }, .sni = "www.example.org",
+ANSWERS(ecdsa_12, "ec", .pairs = { ALL }, .sni = "www.example.org",
 	.priority = V12 ":-KX-ALL:+ECDHE-ECDSA");
-SERVES(rsa_13, "rsa", .pairs = { ALL }, .sni = "www.example.org",
+ANSWERS(rsa_13, "rsa", .pairs = { ALL }, .sni = "www.example.org",
 	.priority = V13 ":-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256");
-SERVES(ecdsa_13, "ec", .pairs = { "net", "rsa", "ec" }, .sni = "example.org",
+ANSWERS(ecdsa_13, "ec", .pairs = { "net", "rsa", "ec" }, .sni = "example.org",
 	.priority = V13 ":-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256");
-SERVES(strict_exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
+ANSWERS(strict_exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
 	.o.strict_sni = true);
-SERVES(strict_wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org",
+ANSWERS(strict_wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org",
 	.o.strict_sni = true);
-SERVES(strict_no_name, "net", .pairs = { ALL }, .o.strict_sni = true);
-SERVES(two_middles, "chain", .pairs = { "net", "chain" },
+ANSWERS(strict_no_name, "net", .pairs = { ALL }, .o.strict_sni = true);
+ANSWERS(two_middles, "chain", .pairs = { "net", "chain" },
 	.sni = "chain.example.org");
-SERVES(key_transport, "rsa", .pairs = { "rsa" }, .o.rsa_key_transport = true,
+ANSWERS(key_transport, "rsa", .pairs = { "rsa" }, .o.rsa_key_transport = true,
 	.priority = V12 ":-KX-ALL:+RSA");
-SERVES(key_transport_is_the_last, "rsa", .pairs = { "rsa" },
+ANSWERS(key_transport_is_the_last, "rsa", .pairs = { "rsa" },
 	.o.rsa_key_transport = true, .priority = V12 ":+RSA");
 
-SERVES(alpn_our_first, "net", .pairs = { ALL }, .o.alpn = "h2 http/1.1",
+ANSWERS(alpn_our_first, "net", .pairs = { ALL }, .o.alpn = "h2 http/1.1",
 	.offers = "http/1.1 h2", .protocol = "h2");
-SERVES(alpn_our_second, "net", .pairs = { ALL }, .o.alpn = "h2  \thttp/1.1 ",
+ANSWERS(alpn_our_second, "net", .pairs = { ALL }, .o.alpn = "h2  \thttp/1.1 ",
 	.offers = "spdy/1 http/1.1", .protocol = "http/1.1");
-SERVES(alpn_not_offered, "net", .pairs = { ALL }, .o.alpn = "h2",
+ANSWERS(alpn_not_offered, "net", .pairs = { ALL }, .o.alpn = "h2",
 	.protocol = "");
-SERVES(alpn_not_ours, "net", .pairs = { ALL }, .offers = "h2", .protocol = "");
-FAILS(alpn_none_12, NO_ALPN, 120, "no application protocol",
+ANSWERS(alpn_not_ours, "net", .pairs = { ALL }, .offers = "h2", .protocol = "");
+REFUSES(alpn_none_12, NO_ALPN, 120, "no application protocol",
 	.pairs = { ALL }, .o.alpn = "h2", .offers = "http/1.1", .priority = V12);
-FAILS(alpn_none_13, NO_ALPN, 120, "no application protocol",
+REFUSES(alpn_none_13, NO_ALPN, 120, "no application protocol",
 	.pairs = { ALL }, .o.alpn = "h2", .offers = "http/1.1", .priority = V13);
 
-FAILS(strict_unknown_12, UNKNOWN_NAME, 112, "\"www.example.com\"",
+REFUSES(strict_unknown_12, UNKNOWN_NAME, 112, "\"www.example.com\"",
 	.pairs = { ALL }, .sni = "www.example.com", .o.strict_sni = true,
 	.priority = V12, .info_sni = "www.example.com");
-FAILS(strict_unknown_13, UNKNOWN_NAME, 112, "\"www.example.com\"",
+REFUSES(strict_unknown_13, UNKNOWN_NAME, 112, "\"www.example.com\"",
 	.pairs = { ALL }, .sni = "www.example.com", .o.strict_sni = true,
 	.priority = V13);
-FAILS(strict_wildcard_two_labels, UNKNOWN_NAME, 112, "\"a.b.example.org\"",
+REFUSES(strict_wildcard_two_labels, UNKNOWN_NAME, 112, "\"a.b.example.org\"",
 	.pairs = { ALL }, .sni = "a.b.example.org", .o.strict_sni = true);
 
-FAILS(old_client, NO_VERSION, 70, "neither TLS 1.2 nor", .pairs = { ALL },
+REFUSES(old_client, NO_VERSION, 70, "neither TLS 1.2 nor", .pairs = { ALL },
 	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1");
-FAILS(server_13_client_12, NO_VERSION, 70, "neither", .pairs = { ALL },
+REFUSES(server_13_client_12, NO_VERSION, 70, "neither", .pairs = { ALL },
 	.o.min_version = 0x0304, .priority = V12);
-FAILS(server_12_client_13, NO_VERSION, 70, "neither", .pairs = { ALL },
+REFUSES(server_12_client_13, NO_VERSION, 70, "neither", .pairs = { ALL },
 	.o.max_version = 0x0303, .priority = V13);
-FAILS(cipher_12, NO_CIPHER, 40, "no cipher suite in common", .pairs = { ALL },
+REFUSES(cipher_12, NO_CIPHER, 40, "no cipher suite in common", .pairs = { ALL },
 	.priority = V12 ":-CIPHER-ALL:+AES-256-CBC");
-FAILS(cipher_12_ours, NO_CIPHER, 40, "no cipher suite", .pairs = { ALL },
+REFUSES(cipher_12_ours, NO_CIPHER, 40, "no cipher suite", .pairs = { ALL },
 	.o.ciphers = "AES-128-GCM", .priority = V12 ":-CIPHER-ALL:+AES-256-GCM");
-FAILS(cipher_13, NO_CIPHER, 40, "no cipher suite", .pairs = { ALL },
+REFUSES(cipher_13, NO_CIPHER, 40, "no cipher suite", .pairs = { ALL },
 	.o.ciphers = "AES-128-GCM", .priority = V13 ":-CIPHER-ALL:+AES-256-GCM");
-FAILS(key_transport_off, NO_CIPHER, 40, "no cipher suite", .pairs = { "rsa" },
+REFUSES(key_transport_off, NO_CIPHER, 40, "no cipher suite", .pairs = { "rsa" },
 	.priority = V12 ":-KX-ALL:+RSA");
-FAILS(group_12, NO_GROUP, 40, "no key exchange group", .pairs = { ALL },
+REFUSES(group_12, NO_GROUP, 40, "no key exchange group", .pairs = { ALL },
 	.o.groups = "X25519", .priority = V12 ":-GROUP-ALL:+GROUP-SECP384R1");
-FAILS(group_13, NO_GROUP, 40, "no key exchange group", .pairs = { ALL },
+REFUSES(group_13, NO_GROUP, 40, "no key exchange group", .pairs = { ALL },
 	.priority = V13 ":-GROUP-ALL:+GROUP-SECP521R1");
-FAILS(signature_12, NO_SIGNATURE, 40, "no signature", .pairs = { "ec" },
+REFUSES(signature_12, NO_SIGNATURE, 40, "no signature", .pairs = { "ec" },
 	.priority = V12 ":-KX-ALL:+ECDHE-RSA");
-FAILS(signature_13, NO_SIGNATURE, 40, "no signature", .pairs = { "ec" },
+REFUSES(signature_13, NO_SIGNATURE, 40, "no signature", .pairs = { "ec" },
 	.priority = V13 ":-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256");
-FAILS(signature_13_rsa, NO_SIGNATURE, 40, "no signature", .pairs = { "rsa" },
+REFUSES(signature_13_rsa, NO_SIGNATURE, 40, "no signature", .pairs = { "rsa" },
 	.priority = V13 ":-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256");
 
 FIXTURE_SETUP(hello)
@@ -514,24 +514,24 @@ FIXTURE_VARIANT(config) {
 	const char *says;
 };
 
-#define LOAD(row, text, ...)						\
+#define LOADING(row, text, ...)						\
 	FIXTURE_VARIANT_ADD(config, row) { .says = text, ##__VA_ARGS__ }
 
-LOAD(no_pair, "needs a certificate", .pairs = { NULL });
-LOAD(must_staple, "must-staple.pem must be sent with an OCSP response",
+LOADING(no_pair, "needs a certificate", .pairs = { NULL });
+LOADING(must_staple, "must-staple.pem must be sent with an OCSP response",
 	.pairs = { "localhost", "must-staple" });
-LOAD(transport_without_rsa, "needs a certificate with an RSA key",
+LOADING(transport_without_rsa, "needs a certificate with an RSA key",
 	.pairs = { "ec" }, .o.rsa_key_transport = true);
-LOAD(transport_for_signing_only, "lacks keyEncipherment",
+LOADING(transport_for_signing_only, "lacks keyEncipherment",
 	.pairs = { "rsa-sign" }, .o.rsa_key_transport = true);
-LOAD(alpn_long, "is longer than the 31 bytes", .pairs = { "ec" },
+LOADING(alpn_long, "is longer than the 31 bytes", .pairs = { "ec" },
 	.o.alpn = "h2 12345678901234567890123456789012");
-LOAD(alpn_many, "more than 8 ALPN protocols", .pairs = { "ec" },
+LOADING(alpn_many, "more than 8 ALPN protocols", .pairs = { "ec" },
 	.o.alpn = "1 2 3 4 5 6 7 8 9");
-LOAD(alpn_empty, "is empty", .pairs = { "ec" }, .o.alpn = " ");
-LOAD(versions, "the lowest version is above the highest", .pairs = { "ec" },
+LOADING(alpn_empty, "is empty", .pairs = { "ec" }, .o.alpn = " ");
+LOADING(versions, "the lowest version is above the highest", .pairs = { "ec" },
 	.o.min_version = 0x0304, .o.max_version = 0x0303);
-LOAD(lifetime, "604800 seconds at most", .pairs = { "ec" },
+LOADING(lifetime, "604800 seconds at most", .pairs = { "ec" },
 	.o.ticket_lifetime = 604801);
 
 FIXTURE_SETUP(config)

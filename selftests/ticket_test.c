@@ -162,51 +162,51 @@ FIXTURE_VARIANT(ticket) {
 	enum ktls_reason reason;	/* why @to refuses even to begin anew */
 };
 
-#define ROW(row, ...) FIXTURE_VARIANT_ADD(ticket, row) { __VA_ARGS__ }
+#define TICKETS(row, ...) FIXTURE_VARIANT_ADD(ticket, row) { __VA_ARGS__ }
 
-ROW(same, .resumes = true);
-ROW(same_name, .resumes = true, .from_sni = "localhost",
+TICKETS(same, .resumes = true);
+TICKETS(same_name, .resumes = true, .from_sni = "localhost",
 	.to_sni = "localhost");
 /* In TLS 1.2 GnuTLS compares them too, and byte by byte. */
-ROW(name_in_capitals, .resumes = true, .not_in_12 = true,
+TICKETS(name_in_capitals, .resumes = true, .not_in_12 = true,
 	.from_sni = "localhost", .to_sni = "LOCALHOST");
-ROW(file, .resumes = true, .from.master = "one", .to.master = "one");
-ROW(another_machine, .resumes = true, .from.master = "one",
+TICKETS(file, .resumes = true, .from.master = "one", .to.master = "one");
+TICKETS(another_machine, .resumes = true, .from.master = "one",
 	.to.master = "one-copy");
-ROW(another_master, .from.master = "one", .to.master = "two");
-ROW(file_then_none, .from.master = "one");
-ROW(other_lifetime_is_another_key, .from.o.ticket_lifetime = 3600);
-ROW(name_to_none, .from_sni = "localhost");
-ROW(none_to_name, .to_sni = "localhost");
-ROW(unknown_names, .from_sni = "a.example", .to_sni = "b.example");
-ROW(name_to_name_of_one_certificate, .from_sni = "www.example.org",
+TICKETS(another_master, .from.master = "one", .to.master = "two");
+TICKETS(file_then_none, .from.master = "one");
+TICKETS(other_lifetime_is_another_key, .from.o.ticket_lifetime = 3600);
+TICKETS(name_to_none, .from_sni = "localhost");
+TICKETS(none_to_name, .to_sni = "localhost");
+TICKETS(unknown_names, .from_sni = "a.example", .to_sni = "b.example");
+TICKETS(name_to_name_of_one_certificate, .from_sni = "www.example.org",
 	.to_sni = "example.org", .from.pairs = { "ec" }, .to.pairs = { "ec" });
-ROW(name_to_name_of_one_wildcard, .from_sni = "a.example.org",
+TICKETS(name_to_name_of_one_wildcard, .from_sni = "a.example.org",
 	.to_sni = "b.example.org", .from.pairs = { "wild" },
 	.to.pairs = { "wild" });
-ROW(certificate_to_certificate, .from_sni = "www.example.org",
+TICKETS(certificate_to_certificate, .from_sni = "www.example.org",
 	.to_sni = "www.example.net", .from.pairs = { "ec", "net" },
 	.to.pairs = { "ec", "net" });
-ROW(one_name_of_two_certificates, .from_sni = "www.example.org",
+TICKETS(one_name_of_two_certificates, .from_sni = "www.example.org",
 	.to_sni = "www.example.org", .from.pairs = { "ec" },
 	.to.pairs = { "wild" });
-ROW(renewed_certificate, .resumes = true, .from_sni = "www.example.org",
+TICKETS(renewed_certificate, .resumes = true, .from_sni = "www.example.org",
 	.to_sni = "www.example.org", .from.pairs = { "ec" },
 	.to.pairs = { "rsa" });
-ROW(strict, .resumes = true, .from.o.strict_sni = true,
+TICKETS(strict, .resumes = true, .from.o.strict_sni = true,
 	.from_sni = "localhost", .to_sni = "localhost");
-ROW(other_protocols, .to.o.alpn = "h2");
-ROW(other_ciphers, .to.o.ciphers = "AES-256-GCM AES-128-GCM");
-ROW(key_transport, .from.pairs = { "rsa" }, .to.pairs = { "rsa" },
+TICKETS(other_protocols, .to.o.alpn = "h2");
+TICKETS(other_ciphers, .to.o.ciphers = "AES-256-GCM AES-128-GCM");
+TICKETS(key_transport, .from.pairs = { "rsa" }, .to.pairs = { "rsa" },
 	.from.o.rsa_key_transport = true);
-ROW(other_versions, .to.o.min_version = 0x0303);
-ROW(turned_off, .to.o.no_tickets = true);
-ROW(none_to_request, .to.o.auth = KTLS_AUTH_REQUEST);
-ROW(none_to_require, .to.o.auth = KTLS_AUTH_REQUIRE,
+TICKETS(other_versions, .to.o.min_version = 0x0303);
+TICKETS(turned_off, .to.o.no_tickets = true);
+TICKETS(none_to_request, .to.o.auth = KTLS_AUTH_REQUEST);
+TICKETS(none_to_require, .to.o.auth = KTLS_AUTH_REQUIRE,
 	.reason = KTLS_NO_CERTIFICATE);
-ROW(request_to_require, .from.o.auth = KTLS_AUTH_REQUEST,
+TICKETS(request_to_require, .from.o.auth = KTLS_AUTH_REQUEST,
 	.to.o.auth = KTLS_AUTH_REQUIRE, .reason = KTLS_NO_CERTIFICATE);
-ROW(require_shares_its_master, .from.master = "one", .to.master = "one",
+TICKETS(require_shares_its_master, .from.master = "one", .to.master = "one",
 	.to.o.auth = KTLS_AUTH_REQUIRE, .reason = KTLS_NO_CERTIFICATE);
 
 FIXTURE_SETUP(ticket)

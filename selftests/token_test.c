@@ -39,6 +39,8 @@ static int run(const char *format, ...)
 	return system(command);
 }
 
+#define INIT "softhsm2-util --init-token --free --label ktls --pin 1234 " \
+	"--so-pin 123456 > /dev/null"
 #define IMPORT "softhsm2-util --token ktls --pin 1234 --label %s --id %s " \
 	"--import %s/%s.key > /dev/null"
 
@@ -53,7 +55,7 @@ static int make_token(void)
 	setenv("SOFTHSM2_CONF", pki("softhsm.conf"), 1);
 	if (put("softhsm.conf", text) || put("pin", "1234") ||
 	    run("rm -rf %s/tokens; mkdir %s/tokens", pki_dir(), pki_dir()) ||
-	    run("softhsm2-util --init-token --free --label ktls --pin 1234 --so-pin 123456 > /dev/null") ||
+	    run(INIT) ||
 	    run(IMPORT, "ec", "01", pki_dir(), "ec") ||
 	    run(IMPORT, "rsa", "02", pki_dir(), "rsa"))
 		return -EIO;
@@ -96,35 +98,35 @@ FIXTURE_VARIANT(token) {
 	const char *says;
 };
 
-#define GOOD(row, ...) FIXTURE_VARIANT_ADD(token, row) { __VA_ARGS__ }
-#define BAD(row, number, text, ...)					\
+#define ACCEPTS(row, ...) FIXTURE_VARIANT_ADD(token, row) { __VA_ARGS__ }
+#define REJECTS(row, number, text, ...)					\
 	FIXTURE_VARIANT_ADD(token, row) { .ret = -number, .says = text,	\
 		##__VA_ARGS__ }
 
-GOOD(ec, .url = EC PATH "&pin-value=1234");
-GOOD(rsa, .certificate = "rsa.pem", .url = RSA PATH "&pin-value=1234");
-GOOD(pin_source, .url = EC PATH "&pin-source=%s/pin");
-GOOD(module_last, .url = EC "?pin-value=1234&module-path=" MODULE);
-GOOD(module_encoded, .url = EC
+ACCEPTS(ec, .url = EC PATH "&pin-value=1234");
+ACCEPTS(rsa, .certificate = "rsa.pem", .url = RSA PATH "&pin-value=1234");
+ACCEPTS(pin_source, .url = EC PATH "&pin-source=%s/pin");
+ACCEPTS(module_last, .url = EC "?pin-value=1234&module-path=" MODULE);
+ACCEPTS(module_encoded, .url = EC
 	"?module-path=%%2fusr%%2Flib/softhsm/libsofthsm2.so&pin-value=1234");
-GOOD(module_of_the_system, .url = EC "?pin-value=1234");
-BAD(no_pin, EACCES, "no PIN, or a wrong one", .url = EC PATH);
-BAD(wrong_pin, EACCES, "no PIN, or a wrong one",
+ACCEPTS(module_of_the_system, .url = EC "?pin-value=1234");
+REJECTS(no_pin, EACCES, "no PIN, or a wrong one", .url = EC PATH);
+REJECTS(wrong_pin, EACCES, "no PIN, or a wrong one",
 	.url = EC PATH "&pin-value=4321");
-BAD(no_pin_file, EACCES, "no PIN, or a wrong one",
+REJECTS(no_pin_file, EACCES, "no PIN, or a wrong one",
 	.url = EC PATH "&pin-source=%s/nowhere");
-BAD(no_such_token, ENOENT, "no such token",
+REJECTS(no_such_token, ENOENT, "no such token",
 	.url = "pkcs11:token=other;object=ec;type=private" PATH
 	"&pin-value=1234");
-BAD(no_such_object, ENOENT, "has no such private key",
+REJECTS(no_such_object, ENOENT, "has no such private key",
 	.url = "pkcs11:token=ktls;object=ed;type=private" PATH
 	"&pin-value=1234");
-BAD(no_url, EINVAL, "not a PKCS#11 URL", .url = "pkcs11:%%zz;;=");
-BAD(no_such_module, ENOENT, "module cannot be loaded",
+REJECTS(no_url, EINVAL, "not a PKCS#11 URL", .url = "pkcs11:%%zz;;=");
+REJECTS(no_such_module, ENOENT, "module cannot be loaded",
 	.url = EC "?module-path=/nowhere.so&pin-value=1234");
-BAD(module_that_is_none, ENOENT, "module cannot be loaded",
+REJECTS(module_that_is_none, ENOENT, "module cannot be loaded",
 	.url = EC "?module-path=%s/pin&pin-value=1234");
-BAD(key_of_another, EINVAL, "does not belong to certificate",
+REJECTS(key_of_another, EINVAL, "does not belong to certificate",
 	.url = RSA PATH "&pin-value=1234");
 
 FIXTURE_SETUP(token)

@@ -217,7 +217,7 @@ OPTIONS(pin_short, -EINVAL, "64 hex digits", .o.client = true, .pins = "00aa");
 OPTIONS(pin_long, -EINVAL, "64 hex digits", .o.client = true, .pins = PIN "0");
 OPTIONS(pin_not_hex, -EINVAL, "64 hex digits", .o.client = true,
 	.pins = PIN " " SIXTEEN SIXTEEN SIXTEEN "0123456789abcdeg");
-OPTIONS(pin_none, -EINVAL, "none in the list", .o.client = true, .pins = " \n");
+OPTIONS(pin_none, -EINVAL, "none in the list", .o.client = true, .pins = " \t");
 OPTIONS(pin_two, 0, "", .o.client = true, .ca = "ca.pem",
 	.pins = " " PIN "\n" PIN " ");
 OPTIONS(require_without_ca, -EINVAL, "auth needs ca", .o.auth = KTLS_AUTH_REQUIRE);

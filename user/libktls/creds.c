@@ -80,6 +80,23 @@ drop_pem:
 	return ret;
 }
 
+/* GnuTLS 3.8.9 frees its copy of PKCS #8 without wiping it: decode it here. */
+static int import_pem(gnutls_x509_privkey_t key, const gnutls_datum_t *pem)
+{
+	gnutls_datum_t der;
+	int ret;
+
+	if (gnutls_pem_base64_decode2("PRIVATE KEY", pem, &der))
+		return gnutls_x509_privkey_import2(key, pem,
+						   GNUTLS_X509_FMT_PEM, NULL,
+						   0);
+	ret = gnutls_x509_privkey_import_pkcs8(key, &der, GNUTLS_X509_FMT_DER,
+					       NULL, GNUTLS_PKCS_PLAIN);
+	explicit_bzero(der.data, der.size);
+	gnutls_free(der.data);
+	return ret;
+}
+
 static int parse_key(struct certificate *c, const gnutls_datum_t *pem,
 		     const char *path, struct ktls_error *err)
 {
@@ -88,8 +105,7 @@ static int parse_key(struct certificate *c, const gnutls_datum_t *pem,
 
 	if (ret)
 		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
-	ret = gnutls_x509_privkey_import2(key, pem, GNUTLS_X509_FMT_PEM, NULL,
-					  0);
+	ret = import_pem(key, pem);
 	if (!ret)
 		ret = gnutls_privkey_init(&c->key);
 	if (!ret)

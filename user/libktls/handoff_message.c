@@ -28,7 +28,7 @@ size_t handoff_message_fill(struct handoff_message *m,
 	m->secrets = c->secrets;
 	m->limit = c->limit;
 	m->answer_owed = c->answer_owed;
-	m->has_identity = c->identity != NULL;
+	m->has_identity = !!c->identity;
 	if (c->identity)
 		m->identity = *c->identity;
 	m->size = length(m);

@@ -117,7 +117,7 @@ static int check_sense(const struct ktls_options *o, struct ktls_error *err)
 	if (o->no_verify)
 		wrong = "no_verify is for clients; a server asks nobody instead";
 	else if (o->auth != KTLS_AUTH_NONE && !o->ca)
-		wrong = "auth needs ca, the file of the clients' CA: the system's CAs certify anybody";
+		wrong = "auth needs ca, a file: the system's CAs certify anybody";
 	else if (o->auth == KTLS_AUTH_NONE && (o->ca || o->pins))
 		wrong = "ca or pins without auth: clients are asked for no certificate";
 	return wrong ? error_set(err, -EINVAL, KTLS_INTERNAL, "%s", wrong) : 0;
