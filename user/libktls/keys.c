@@ -107,9 +107,9 @@ int keys_again(const struct ktls_conn *c, int direction)
  */
 static bool ask_kernel(const struct ktls_conn *c)
 {
-	const struct cipher *other = cipher_by_kernel(
-		c->info.cipher == TLS_CIPHER_AES_GCM_128 ?
-		TLS_CIPHER_AES_GCM_256 : TLS_CIPHER_AES_GCM_128);
+	const uint16_t id = c->info.cipher == TLS_CIPHER_AES_GCM_128 ?
+			    TLS_CIPHER_AES_GCM_256 : TLS_CIPHER_AES_GCM_128;
+	const struct cipher *other = cipher_by_kernel(id);
 	union crypto crypto = { .info = {
 		.version = c->info.version,
 		.cipher_type = other->kernel,

@@ -131,7 +131,7 @@ static unsigned int suites_in_common(const struct ktls_config *c,
 		if (ret || !gnutls_cipher_suite_info(suite, id, &kx, NULL,
 						     NULL, &from))
 			continue;
-		if ((from == GNUTLS_TLS1_3) == (version == V13) &&
+		if (!(from == GNUTLS_TLS1_3) == !(version == V13) &&
 		    has(h->suites, id[0] << 8 | id[1]))
 			found |= kinds_for(kx, version);
 	}
