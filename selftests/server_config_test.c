@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Servers' configurations that cannot work: said when they are loaded. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+#include "kselftest_harness.h"
+
+#define PAIRS_MAX 2
+
+/* @o's pairs are pki.sh's @names. */
+static int load(struct ktls_config **out, const char *const names[],
+		struct ktls_options o, struct ktls_error *err)
+{
+	static char paths[2 * PAIRS_MAX][128];
+	struct ktls_pair pairs[PAIRS_MAX] = {};
+
+	for (; o.pairs_count < PAIRS_MAX && names[o.pairs_count];
+	     o.pairs_count++) {
+		char *pem = paths[2 * o.pairs_count];
+		char *key = paths[2 * o.pairs_count + 1];
+		const char *name = names[o.pairs_count];
+
+		snprintf(pem, sizeof(paths[0]), "%s/%s.pem", pki_dir(), name);
+		snprintf(key, sizeof(paths[0]), "%s/%s.key", pki_dir(), name);
+		pairs[o.pairs_count].certificate = pem;
+		pairs[o.pairs_count].key = key;
+	}
+	o.pairs = pairs;
+	return ktls_config_load(out, &o, err);
+}
+
+FIXTURE(config) {
+	struct ktls_config *config;
+	struct ktls_error err;
+};
+FIXTURE_VARIANT(config) {
+	const char *const pairs[PAIRS_MAX];
+	struct ktls_options o;
+	const char *says;
+};
+
+#define LOADING(row, text, ...)						\
+	FIXTURE_VARIANT_ADD(config, row) { .says = text, ##__VA_ARGS__ }
+
+LOADING(no_pair, "needs a certificate", .pairs = { NULL });
+LOADING(must_staple, "must-staple.pem must be sent with an OCSP response",
+	.pairs = { "localhost", "must-staple" });
+LOADING(transport_without_rsa, "needs a certificate with an RSA key",
+	.pairs = { "ec" }, .o.rsa_key_transport = true);
+LOADING(transport_for_signing_only, "lacks keyEncipherment",
+	.pairs = { "rsa-sign" }, .o.rsa_key_transport = true);
+LOADING(alpn_long, "is longer than the 31 bytes", .pairs = { "ec" },
+	.o.alpn = "h2 12345678901234567890123456789012");
+LOADING(alpn_many, "more than 8 ALPN protocols", .pairs = { "ec" },
+	.o.alpn = "1 2 3 4 5 6 7 8 9");
+LOADING(alpn_empty, "is empty", .pairs = { "ec" }, .o.alpn = " ");
+LOADING(versions, "the lowest version is above the highest", .pairs = { "ec" },
+	.o.min_version = 0x0304, .o.max_version = 0x0303);
+LOADING(lifetime, "604800 seconds at most", .pairs = { "ec" },
+	.o.ticket_lifetime = 604801);
+
+FIXTURE_SETUP(config)
+{
+}
+
+FIXTURE_TEARDOWN(config)
+{
+}
+
+TEST_F(config, is_refused)
+{
+	EXPECT_EQ(-EINVAL, load(&self->config, variant->pairs, variant->o,
+				&self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, variant->says))
+		TH_LOG("said: %s", self->err.text);
+}
+
+TEST_HARNESS_MAIN
