@@ -99,7 +99,7 @@ FIXTURE_SETUP(handoff)
 	strcpy(self->info.sni, "example.org");
 	strcpy(self->info.alpn, "http/1.1");
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	/* Read without room for the descriptor, which the kernel drops. */
 	self->len = recv(self->pair[1], self->msg, sizeof(self->msg), 0);
 	ASSERT_LT(sizeof(self->info), self->len);
@@ -134,7 +134,7 @@ TEST_F(handoff, socket_arrives_with_its_facts)
 
 	INSTALL_BOTH();
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	ASSERT_EQ(0, ktls_handoff_recv(self->pair[1], &c));
 	EXPECT_EQ(0, memcmp(&self->info, ktls_conn_info(c),
 			    sizeof(self->info)));
@@ -272,11 +272,11 @@ TEST_F(handoff, number_of_descriptors_must_be_one)
 TEST_F(handoff, socket_without_keys_is_refused)
 {
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 	/* The other end has no ULP at all. */
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[1],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 }
 
@@ -284,7 +284,7 @@ TEST_F(handoff, socket_that_would_send_cleartext_is_refused)
 {
 	ASSERT_EQ(0, install(self->tcp[0], TLS_RX));
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 }
 
@@ -292,7 +292,7 @@ TEST_F(handoff, socket_that_would_read_ciphertext_is_refused)
 {
 	ASSERT_EQ(0, install(self->tcp[0], TLS_TX));
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 }
 
@@ -301,12 +301,12 @@ TEST_F(handoff, facts_that_the_kernel_denies_are_refused)
 	INSTALL_BOTH();
 	self->info.version = TLS_1_2_VERSION;
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 	self->info.version = TLS_1_3_VERSION;
 	self->info.cipher = TLS_CIPHER_AES_GCM_256;
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	REFUSED(-EBADMSG);
 }
 
@@ -320,7 +320,7 @@ TEST_F(handoff, what_is_no_tcp_socket_is_refused)
 	self->before = count_fds();
 	for (size_t i = 0; i < 3; i++) {
 		ASSERT_EQ(0, send_conn(self->pair[0], others[i],
-					       &self->info));
+				       &self->info));
 		REFUSED(-EBADMSG);
 		close(others[i]);
 		self->before--;
@@ -345,7 +345,7 @@ TEST_F(handoff, server_that_has_gone_is_no_signal)
 	close(self->pair[1]);
 	self->pair[1] = -1;
 	EXPECT_EQ(-EPIPE, send_conn(self->pair[0], self->tcp[0],
-					    &self->info));
+				    &self->info));
 }
 
 TEST_F(handoff, full_queue_is_eagain_and_sends_nothing)
@@ -355,7 +355,7 @@ TEST_F(handoff, full_queue_is_eagain_and_sends_nothing)
 
 	INSTALL_BOTH();
 	while (!(ret = send_conn(self->pair[0], self->tcp[0],
-					 &self->info)))
+				 &self->info)))
 		sent++;
 	EXPECT_EQ(-EAGAIN, ret);
 	while (!(ret = ktls_handoff_recv(self->pair[1], &c))) {
@@ -374,7 +374,7 @@ TEST_F(handoff, receiver_out_of_descriptors_is_told)
 
 	INSTALL_BOTH();
 	ASSERT_EQ(0, send_conn(self->pair[0], self->tcp[0],
-				       &self->info));
+			       &self->info));
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
 	none = old;
 	none.rlim_cur = 3;

@@ -143,17 +143,14 @@ FIXTURE_VARIANT(hello) {
 		.alert = number, .says = text, ##__VA_ARGS__ }
 
 ANSWERS(no_name, "net", .pairs = { ALL });
-ANSWERS(exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
-	.info_sni = "www.example.org");
+ANSWERS(exact, "ec", .pairs = { ALL }, .sni = "www.example.org", .info_sni = "www.example.org");
 ANSWERS(exact_other, "ec", .pairs = { ALL }, .sni = "example.org");
 ANSWERS(exact_capitals, "ec", .pairs = { ALL }, .sni = "WWW.Example.ORG",
 	.info_sni = "www.example.org");
-ANSWERS(exact_before_wildcard, "ec", .pairs = { "wild", "ec" },
-	.sni = "www.example.org");
+ANSWERS(exact_before_wildcard, "ec", .pairs = { "wild", "ec" }, .sni = "www.example.org");
 ANSWERS(wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org");
 ANSWERS(wildcard_two_labels, "net", .pairs = { ALL }, .sni = "a.b.example.org");
-ANSWERS(wildcard_no_label, "net", .pairs = { "net", "wild" },
-	.sni = "example.org");
+ANSWERS(wildcard_no_label, "net", .pairs = { "net", "wild" }, .sni = "example.org");
 ANSWERS(unknown, "net", .pairs = { ALL }, .sni = "www.example.com");
 ANSWERS(longer, "net", .pairs = { ALL }, .sni = "awww.example.org.com");
 ANSWERS(common_name, "cn", .pairs = { "net", "cn" }, .sni = "cn.example.org");
@@ -166,13 +163,10 @@ ANSWERS(rsa_13, "rsa", .pairs = { ALL }, .sni = "www.example.org",
 	.priority = V13 ":-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256");
 ANSWERS(ecdsa_13, "ec", .pairs = { "net", "rsa", "ec" }, .sni = "example.org",
 	.priority = V13 ":-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256");
-ANSWERS(strict_exact, "ec", .pairs = { ALL }, .sni = "www.example.org",
-	.o.strict_sni = true);
-ANSWERS(strict_wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org",
-	.o.strict_sni = true);
+ANSWERS(strict_exact, "ec", .pairs = { ALL }, .sni = "www.example.org", .o.strict_sni = true);
+ANSWERS(strict_wildcard, "wild", .pairs = { ALL }, .sni = "a.example.org", .o.strict_sni = true);
 ANSWERS(strict_no_name, "net", .pairs = { ALL }, .o.strict_sni = true);
-ANSWERS(two_middles, "chain", .pairs = { "net", "chain" },
-	.sni = "chain.example.org");
+ANSWERS(two_middles, "chain", .pairs = { "net", "chain" }, .sni = "chain.example.org");
 ANSWERS(key_transport, "rsa", .pairs = { "rsa" }, .o.rsa_key_transport = true,
 	.priority = V12 ":-KX-ALL:+RSA");
 ANSWERS(key_transport_is_the_last, "rsa", .pairs = { "rsa" },
@@ -182,8 +176,7 @@ ANSWERS(alpn_our_first, "net", .pairs = { ALL }, .o.alpn = "h2 http/1.1",
 	.offers = "http/1.1 h2", .protocol = "h2");
 ANSWERS(alpn_our_second, "net", .pairs = { ALL }, .o.alpn = "h2  \thttp/1.1 ",
 	.offers = "spdy/1 http/1.1", .protocol = "http/1.1");
-ANSWERS(alpn_not_offered, "net", .pairs = { ALL }, .o.alpn = "h2",
-	.protocol = "");
+ANSWERS(alpn_not_offered, "net", .pairs = { ALL }, .o.alpn = "h2", .protocol = "");
 ANSWERS(alpn_not_ours, "net", .pairs = { ALL }, .offers = "h2", .protocol = "");
 REFUSES(alpn_none_12, NO_ALPN, 120, "no application protocol",
 	.pairs = { ALL }, .o.alpn = "h2", .offers = "http/1.1", .priority = V12);

@@ -258,7 +258,7 @@ static void go(struct __test_metadata *const _metadata,
 TEST_F(ticket, of_12_works_only_where_it_may)
 {
 	go(_metadata, self, variant, V12, variant->resumes &&
-					  !variant->not_in_12);
+	   !variant->not_in_12);
 }
 
 TEST_F(ticket, of_13_works_only_where_it_may)

@@ -87,22 +87,22 @@ TEST_F_TIMEOUT(update, before_the_limit, 200)
 	int file = make_file(data);
 
 	NEEDS_KERNEL();
-	for (enum way way = 0; way < WAYS; way++) {
+	for (enum way w = 0; w < WAYS; w++) {
 		struct tally t = {};
 		size_t done = 0;
 
 		ktls_conn_limit(self->l.pair.c, LIMIT);
 		while (done < BYTES) {
-			ssize_t n = send_some(&self->l, way, data, file, done);
+			ssize_t n = send_some(&self->l, w, data, file, done);
 
 			ASSERT_TRUE(n > 0 || n == -EAGAIN)
-				TH_LOG("way %d: %zd at %zu", way, n, done);
+				TH_LOG("way %d: %zd at %zu", w, n, done);
 			done += n > 0 ? n : 0;
 			count(&self->l, &t, 0);
 		}
 		count(&self->l, &t, 200);
 		TH_LOG("way %d: %u updates, at most %u records under a key",
-		       way, t.updates, t.longest);
+		       w, t.updates, t.longest);
 		EXPECT_EQ(BYTES, t.bytes);
 		EXPECT_FALSE(t.wrong);
 		EXPECT_GE(LIMIT, t.longest);

@@ -382,7 +382,8 @@ int main(int argc, char **argv)
 	unlink(cert);
 	unlink(key);
 	rmdir(dir);
-	printf("full handshake, TLS 1.3, P-256 certificate, X25519, two tickets; us of the server's CPU\n");
+	puts("full handshake, TLS 1.3, P-256 certificate, X25519, two tickets:");
+	puts("microseconds of the server's CPU");
 	printf("%-40s %7.1f\n", "GnuTLS between two buffers", gnutls);
 	printf("%-40s %7.1f\n", "the same, and TCP connections", bare);
 	printf("%-40s %7.1f\n", "libktls", ours);

@@ -356,7 +356,9 @@ int pair_open(struct pair *pair, const char *priority, unsigned int flags)
 {
 	int ret, fds[2];
 
-	ret = peer_credentials(&pair->credentials);
+	/* Tickets would be the first records that the client sees. */
+	ret = peer_config(&pair->credentials,
+			  (struct ktls_options){ .no_tickets = true });
 	if (!ret)
 		ret = peer_tcp(fds);
 	if (ret)

@@ -32,7 +32,7 @@ static int open_pair(struct line *l, const struct line_options *o,
 {
 	struct pair *pair = &l->pair;
 	const struct ktls_options options = {
-		.client = o->client, .no_verify = o->client, .no_tickets = !o->client,
+		.client = o->client, .no_verify = o->client, .no_tickets = true,
 		.offload = o->offload,
 	};
 	int fds[2], ret;

@@ -10,7 +10,9 @@
 
 #include "server.h"
 
-static char dir[] = "/tmp/pki.XXXXXX";
+#define give_staple gnutls_certificate_set_ocsp_status_request_function
+
+static char dir[32] = "/tmp/pki.XXXXXX";
 static pid_t maker;
 
 static const char *find_script(char *out, size_t size)
@@ -99,8 +101,7 @@ static int set_credentials(struct peer *p, const struct server *o)
 	int ret = load(p, o->certificate);
 
 	if (o->staple)
-		gnutls_certificate_set_ocsp_status_request_function(
-			p->credentials, staple, (char *)o->staple);
+		give_staple(p->credentials, staple, (char *)o->staple);
 	if (ret >= 0 && o->ca)
 		ret = gnutls_certificate_set_x509_trust_file(p->credentials,
 							     o->ca,
