@@ -221,7 +221,7 @@ TEST_F(handoff, all_that_matters_travels)
 	ASSERT_EQ(0, ktls_handoff_recv(self->pair[1], &in));
 	EXPECT_EQ(0, memcmp(&out.secrets, &in->secrets, sizeof(in->secrets)));
 	EXPECT_EQ(4711, in->limit);
-	EXPECT_TRUE(in->answer_owed);
+	EXPECT_TRUE(atomic_load(&in->answer_owed));
 	ASSERT_NE(NULL, ktls_conn_identity(in));
 	EXPECT_EQ(0, memcmp(&id, ktls_conn_identity(in), sizeof(id)));
 	ktls_conn_close(in);
