@@ -193,14 +193,14 @@ def test_a_bad_configuration_changes_nothing():
             bad = f.read()
         agent.hup(text + ".*; the old configuration stays in force$")
         expect(agent.get() == LINE, f"after {text}")
-        expect(agent.fds() == fds, f"descriptors after {text}")
+        wait_until(lambda: agent.fds() == fds, f"descriptors after {text}")
         agent.configure(name="shop", listen="127.0.0.1:0")
         with open("conf") as f:
             good = f.read()
         with open("conf", "w") as f:
             f.write(good + bad)
         agent.hup("; the old configuration stays in force$")
-        expect(agent.fds() == fds, f"descriptors after a good one and {text}")
+        wait_until(lambda: agent.fds() == fds, f"descriptors after a good one and {text}")
     expect(not any("shop" in l and "listening" in l for l in agent.lines), "half")
     os.unlink("conf")
     agent.hup("configuration conf: No such file or directory; the old")
@@ -219,7 +219,7 @@ def test_listeners_come_and_go():
     agent.reload(listen=f"127.0.0.1:0 [::1]:0 127.0.0.1:{one}")
     agent.wait(f"web: listening on 127.0.0.1:{one}")
     expect(agent.get(one) == LINE and agent.get(kept) == LINE, "the new and the old")
-    expect(agent.fds() == fds + 1, "one more")
+    wait_until(lambda: agent.fds() == fds + 1, "one more")
     agent.reload(listen=f"127.0.0.1:{two} 127.0.0.1:0")
     agent.wait(f"web: no longer listening on 127.0.0.1:{one}")
     expect(refuses(one), "the old port is still open")
@@ -229,7 +229,7 @@ def test_listeners_come_and_go():
         agent.reload(listen=address)
         expect(agent.get(two) == LINE, address)
     expect(refuses(kept), "the kernel's choice is still open")
-    expect(agent.fds() == fds - 1, "descriptors stayed")
+    wait_until(lambda: agent.fds() == fds - 1, "descriptors stayed")
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -441,7 +441,7 @@ def test_many_reloads_leave_nothing():
     fds, memory = agent.fds(), agent.memory()
     for _ in range(100):
         agent.hup("is in force anew")
-    expect(agent.fds() == fds, "descriptors stayed")
+    wait_until(lambda: agent.fds() == fds, "descriptors stayed")
     grown = agent.memory() - memory
     expect(grown < 512 or keeps_memory(), f"{grown} kB more")
     expect(agent.get() == LINE, "not what the server wrote")
