@@ -57,7 +57,7 @@ static const struct kind {
 	  GOOD },
 	{ "1.3 AES-256", V13 ":-CIPHER-ALL:+AES-256-GCM", false, GOOD },
 	{ "1.2 P-256", V12 ":-GROUP-ALL:+GROUP-SECP256R1", false, GOOD },
-	{ "1.3 another group first", 
+	{ "1.3 another group first",
 	  V13 ":-GROUP-ALL:+GROUP-SECP521R1:+GROUP-SECP384R1", false, GOOD },
 	{ "1.3 key updates", V13, false, UPDATE },
 }, broken[] = {

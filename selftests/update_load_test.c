@@ -56,14 +56,14 @@ static int make_file(char *data)
 
 enum way { SEND, SENDFILE, WRITE, WAYS };
 
-static ssize_t send_some(struct line *l, enum way way, const char *data,
+static ssize_t send_some(struct line *l, enum way how, const char *data,
 			 int file, size_t done)
 {
 	struct ktls_conn *c = l->pair.c;
 	off_t off = done;
 	ssize_t n;
 
-	switch (way) {
+	switch (how) {
 	case SEND:	/* sizes from 1 byte to several records */
 		n = 1 + done * 5 % 50000;
 		if ((size_t)n > BYTES - done)
