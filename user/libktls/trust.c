@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Whom we believe: CAs out of a file or the system's store, and pinned keys. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -13,42 +11,13 @@
 
 #define BLANKS " \t\r\n"
 
-/* The caller frees out->data whatever the outcome. */
-static int read_whole(gnutls_datum_t *out, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n = 1;
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	out->data = malloc(CA_FILE_MAX);	/* touched as far as it is used */
-	if (!out->data)
-		ret = -ENOMEM;
-	while (!ret && n) {
-		n = read(fd, out->data + out->size, CA_FILE_MAX - out->size);
-		if (n < 0)
-			ret = -errno;
-		else
-			out->size += n;
-		if (out->size == CA_FILE_MAX)
-			ret = -EFBIG;
-	}
-	close(fd);
-	return ret;
-}
-
 static int load_cas(struct trust *t, const char *path, struct ktls_error *err)
 {
 	gnutls_datum_t pem = {};
-	int ret = read_whole(&pem, path);
+	int ret = file_need(&pem, "ca", path, CA_FILE_MAX, err);
 
-	if (ret) {
-		error_set(err, ret, KTLS_INTERNAL, "ca %s: %s%s", path,
-			  strerror(-ret), ret == -EACCES ?
-			  "; this user must be able to read it" : "");
+	if (ret)
 		goto free_pem;
-	}
 	ret = gnutls_x509_crt_list_import2(&t->cas, &t->cas_count, &pem,
 					   GNUTLS_X509_FMT_PEM, 0);
 	if (ret < 0 || !t->cas_count)
@@ -58,7 +27,7 @@ static int load_cas(struct trust *t, const char *path, struct ktls_error *err)
 	else
 		ret = 0;
 free_pem:
-	free(pem.data);
+	file_drop(&pem);
 	return ret;
 }
 
