@@ -22,7 +22,7 @@
 #include <netinet/tcp.h>
 
 #include "ktls.h"
-#include "peer.h"
+#include "server.h"
 #include "kselftest.h"
 
 #define COUNT		1000
@@ -42,6 +42,7 @@ enum ending {
 	HALF_HELLO,		/* the connection ends within a message */
 	AWAY,			/* RST after ClientHello */
 	REFUSAL,		/* an alert instead of Finished */
+	REFUSED,		/* the server's, which 1.3 tells behind Finished */
 };
 
 static const struct kind {
@@ -49,29 +50,35 @@ static const struct kind {
 	const char *priority;
 	bool resume;		/* the session of the last one like it */
 	enum ending ending;
+	const char *certificate;	/* of pki.sh, that the client shows */
 } kinds[] = {
-	{ "1.3", V13, false, GOOD },
-	{ "1.2", V12, false, GOOD },
-	{ "1.3 resumed", V13, true, GOOD },
-	{ "1.2 resumed", V12, true, GOOD },
+	{ "1.3", V13, false, GOOD, NULL },
+	{ "1.2", V12, false, GOOD, NULL },
+	{ "1.3 resumed", V13, true, GOOD, NULL },
+	{ "1.2 resumed", V12, true, GOOD, NULL },
 	{ "1.3 CHACHA20", V13 ":-CIPHER-ALL:+CHACHA20-POLY1305", false,
-	  GOOD },
-	{ "1.3 AES-256", V13 ":-CIPHER-ALL:+AES-256-GCM", false, GOOD },
-	{ "1.2 P-256", V12 ":-GROUP-ALL:+GROUP-SECP256R1", false, GOOD },
+	  GOOD, NULL },
+	{ "1.3 AES-256", V13 ":-CIPHER-ALL:+AES-256-GCM", false, GOOD, NULL },
+	{ "1.2 P-256", V12 ":-GROUP-ALL:+GROUP-SECP256R1", false, GOOD, NULL },
 	{ "1.3 another group first",
-	  V13 ":-GROUP-ALL:+GROUP-SECP521R1:+GROUP-SECP384R1", false, GOOD },
-	{ "1.3 key updates", V13, false, UPDATE },
+	  V13 ":-GROUP-ALL:+GROUP-SECP521R1:+GROUP-SECP384R1", false, GOOD, NULL },
+	{ "1.3 key updates", V13, false, UPDATE, NULL },
+	{ "1.3 client certificate", V13, false, GOOD, "client" },
+	{ "1.2 client certificate", V12, false, GOOD, "client-rsa" },
+	{ "1.3 resumed, client certificate", V13, true, GOOD, "client" },
 }, broken[] = {
-	{ "cut", "NORMAL", false, CUT },
-	{ "reset", "NORMAL", true, RESET },
-	{ "forged", "NORMAL", false, FORGED },
-	{ "silent", "NORMAL", false, SILENT },
-	{ "garbage", "NORMAL", false, GARBAGE },
-	{ "half a hello", "NORMAL", false, HALF_HELLO },
-	{ "away", "NORMAL", false, AWAY },
-	{ "refusal", V12, false, REFUSAL },
-	{ "old version", "NORMAL:-VERS-ALL:+VERS-TLS1.1", false, GOOD },
-	{ "no cipher", V12 ":-CIPHER-ALL:+AES-128-CBC", false, GOOD },
+	{ "cut", "NORMAL", false, CUT, NULL },
+	{ "reset", "NORMAL", true, RESET, NULL },
+	{ "forged", "NORMAL", false, FORGED, NULL },
+	{ "silent", "NORMAL", false, SILENT, NULL },
+	{ "garbage", "NORMAL", false, GARBAGE, NULL },
+	{ "half a hello", "NORMAL", false, HALF_HELLO, NULL },
+	{ "away", "NORMAL", false, AWAY, NULL },
+	{ "refusal", V12, false, REFUSAL, NULL },
+	{ "old version", "NORMAL:-VERS-ALL:+VERS-TLS1.1", false, GOOD, NULL },
+	{ "no cipher", V12 ":-CIPHER-ALL:+AES-128-CBC", false, GOOD, NULL },
+	{ "expired client certificate", "NORMAL", false, REFUSED,
+	  "client-expired" },
 };
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -95,12 +102,18 @@ static void look_at_kernel(void)
 		     (major == 6 && minor >= 14);
 }
 
+/* The kinds take turns, and so do the broken ones. */
+static size_t row_of(long i)
+{
+	return is_broken(i) ? i / 10 % N(broken) : (i - i / 10) % N(kinds);
+}
+
 static const struct kind *kind_of(long i)
 {
-	const struct kind *k = &kinds[i % 10 % N(kinds)];
+	const struct kind *k = &kinds[row_of(i)];
 
 	if (is_broken(i))
-		return &broken[i / 10 % N(broken)];
+		return &broken[row_of(i)];
 	return k->ending == UPDATE && !can_update ? &kinds[0] : k;
 }
 
@@ -110,8 +123,7 @@ static gnutls_datum_t tickets[N(kinds) + N(broken)];
 
 static gnutls_datum_t *ticket_of(long i)
 {
-	return is_broken(i) ? &tickets[N(kinds) + i / 10 % N(broken)] :
-			      &tickets[i % 10 % N(kinds)];
+	return &tickets[row_of(i) + (is_broken(i) ? N(kinds) : 0)];
 }
 
 static void reset(struct peer *p)
@@ -203,6 +215,17 @@ static int talk(struct peer *p, const struct kind *k, gnutls_datum_t *ticket)
 	}
 }
 
+static int show(struct peer *p, const char *certificate)
+{
+	char pem[64], key[64];
+
+	snprintf(pem, sizeof(pem), "%s.pem", certificate);
+	snprintf(key, sizeof(key), "%s.key", certificate);
+	return gnutls_certificate_set_x509_key_file(p->credentials, pki(pem),
+						    pki(key),
+						    GNUTLS_X509_FMT_PEM);
+}
+
 static int client_one(long i, const struct sockaddr_in *to, bool *resumed)
 {
 	const struct kind *k = kind_of(i);
@@ -217,6 +240,8 @@ static int client_one(long i, const struct sockaddr_in *to, bool *resumed)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (peer_open(&p, fd, k->priority, 0))
 		return -1;
+	if (k->certificate && show(&p, k->certificate))
+		return -1;
 	if (k->resume && ticket->data)
 		gnutls_session_set_data(p.tls, ticket->data, ticket->size);
 	if (spoil(&p, k->ending)) {
@@ -224,6 +249,8 @@ static int client_one(long i, const struct sockaddr_in *to, bool *resumed)
 	} else if (!shake(&p)) {
 		*resumed = gnutls_session_is_resumed(p.tls);
 		ret = talk(&p, k, ticket);
+		if (k->ending == REFUSED)
+			ret = ret ? 0 : -1;
 	} else if (is_broken(i)) {
 		ret = 0;
 	}
@@ -376,13 +403,13 @@ static int listen_here(struct sockaddr_in *a)
 	return fd;
 }
 
-struct outcome {
+struct result {
 	long good, failed, wrong;
 	struct state first, last;
 };
 
 /* All of them; the first tenth is to warm up. */
-static void run(struct outcome *o, struct ktls_config *config, int listener,
+static void run(struct result *o, struct ktls_config *config, int listener,
 		long count)
 {
 	for (long i = 0; i < count; i++) {
@@ -403,7 +430,7 @@ static void run(struct outcome *o, struct ktls_config *config, int listener,
 	o->last = look();
 }
 
-static void judge(const struct outcome *o, long count, int status)
+static void judge(const struct result *o, long count, int status)
 {
 	long grown = o->last.memory - o->first.memory;
 
@@ -428,7 +455,10 @@ static void judge(const struct outcome *o, long count, int status)
 
 static struct ktls_config *load(void)
 {
-	const struct ktls_options o = { .offload = KTLS_OFFLOAD_PREFER };
+	const struct ktls_options o = {
+		.offload = KTLS_OFFLOAD_PREFER,
+		.auth = KTLS_AUTH_REQUEST, .ca = pki("ca.pem"),
+	};
 	struct ktls_config *c;
 
 	if (peer_config(&c, o))
@@ -441,7 +471,7 @@ int main(void)
 	const char *text = getenv("KTLS_SOAK");
 	long count = text ? atol(text) : COUNT;
 	struct ktls_config *config;
-	struct outcome o = {};
+	struct result o = {};
 	struct sockaddr_in at;
 	int listener, status;
 	pid_t pid;
