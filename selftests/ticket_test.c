@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/socket.h>
 
@@ -107,6 +108,8 @@ static bool data_flows(struct call *v)
 	return !memcmp(in, out, sizeof(in));
 }
 
+static const char *shown;	/* the client's certificate, or NULL */
+
 static void pay(struct call *v, struct ktls_config *c, const char *priority,
 		const char *sni, const gnutls_datum_t *ticket)
 {
@@ -120,6 +123,8 @@ static void pay(struct call *v, struct ktls_config *c, const char *priority,
 	if (ktls_session_new(&v->s, c, v->fd, NULL))
 		return;
 	peer_open(&v->p, fds[1], priority, 0);
+	if (shown && client_show(&v->p, shown))
+		return;
 	gnutls_server_name_set(v->p.tls, GNUTLS_NAME_DNS, sni ?: "",
 			       sni ? strlen(sni) : 0);
 	if (ticket)
@@ -395,6 +400,40 @@ TEST_F(version, works_through_a_second_hello)
 	pay(&self->v, self->config, priority, "localhost", &self->ticket);
 	EXPECT_EQ(1, self->v.info.resumed);
 	EXPECT_TRUE(self->v.data_flows) TH_LOG("%s", self->v.err.text);
+}
+
+static time_t in_two_hours(time_t *out)
+{
+	time_t t = time(NULL) + 2 * 3600;
+
+	return out ? *out = t : t;
+}
+
+/* No certificate is shown again, but what it was is judged again. */
+TEST_F(version, ends_with_the_certificate)
+{
+	const struct service require = { .o.auth = KTLS_AUTH_REQUIRE };
+	struct ktls_error err;
+
+	shown = "client-brief";
+	ktls_config_put(self->config);
+	ASSERT_EQ(0, load(&self->config, &require, &err));
+	for (int i = 0; i < 2; i++) {
+		pay(&self->v, self->config, variant->priority, NULL,
+		    i ? &self->ticket : NULL);
+		ASSERT_TRUE(self->v.data_flows) TH_LOG("%s", self->v.err.text);
+		EXPECT_EQ(i, self->v.info.resumed);
+		if (!i)
+			ASSERT_TRUE(take_ticket(&self->v, &self->ticket));
+		end(&self->v);
+	}
+	gnutls_global_set_time_function(in_two_hours);
+	pay(&self->v, self->config, variant->priority, NULL, &self->ticket);
+	EXPECT_EQ(1, self->v.info.resumed);
+	EXPECT_EQ(-EKEYREJECTED, self->v.o.ours);
+	EXPECT_EQ(KTLS_EXPIRED, self->v.err.reason)
+		TH_LOG("%s", self->v.err.text);
+	EXPECT_EQ(45, self->v.o.alert);
 }
 
 /* --- a file that is no key --- */

@@ -31,6 +31,7 @@
 #	client client-b	good ones
 #	client-rsa	RSA-2048
 #	client-expired client-not-yet
+#	client-brief	good for an hour
 #	client-purpose	serverAuth only
 #	client-unknown	by other-ca
 #	client-self	by itself
@@ -135,6 +136,7 @@ client_of client
 client_of client-b
 client_of client-rsa RSA:2048
 client_of client-expired EC ca '2 days ago' '1 day ago'
+client_of client-brief EC ca '' '1 hour'
 client_of client-not-yet EC ca '1 day' '2 days'
 client_of client-purpose EC ca '' '' serverAuth
 client_of client-unknown EC other-ca
