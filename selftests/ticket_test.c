@@ -436,6 +436,55 @@ TEST_F(version, ends_with_the_certificate)
 	EXPECT_EQ(45, self->v.o.alert);
 }
 
+/*
+ * Lifetime, age_add, a nonce of four bytes: with another age_add the age that
+ * a client tells of its ticket is wrong.
+ */
+static int make_stale(gnutls_datum_t *session)
+{
+	static const unsigned char lifetime[4] = { 0, 0, 21600 >> 8, 21600 & 255 };
+	int found = 0;
+
+	for (unsigned int i = 0; i + 8 < session->size; i++)
+		if (!memcmp(session->data + i, lifetime, sizeof(lifetime)) &&
+		    session->data[i + 8] == 4) {
+			session->data[i + 4] ^= 0x80;
+			found++;
+		}
+	return found;
+}
+
+/* Who has nothing but a ticket, which anybody on the way can see. */
+TEST_F(version, lends_nobody_its_certificate)
+{
+	const struct service request = { .o.auth = KTLS_AUTH_REQUEST };
+	const struct ktls_identity *id;
+	struct ktls_error err;
+	char priority[128];
+
+	shown = "client";
+	ktls_config_put(self->config);
+	ASSERT_EQ(0, load(&self->config, &request, &err));
+	pay(&self->v, self->config, variant->priority, NULL, NULL);
+	ASSERT_TRUE(self->v.data_flows) TH_LOG("%s", self->v.err.text);
+	ASSERT_TRUE(take_ticket(&self->v, &self->ticket));
+	end(&self->v);
+	shown = NULL;
+	if (self->v.info.version == 0x0304)
+		ASSERT_EQ(1, make_stale(&self->ticket));
+	/* In 1.2 it is not resumed with another rule for the master secret. */
+	snprintf(priority, sizeof(priority), "%s:%%NO_SESSION_HASH",
+		 variant->priority);
+	pay(&self->v, self->config, priority, NULL, &self->ticket);
+	id = ktls_session_identity(self->v.s);
+	EXPECT_EQ(0, self->v.info.resumed);
+	EXPECT_FALSE(id && id->verified);
+	EXPECT_EQ(-EKEYREJECTED, self->v.o.ours);
+	EXPECT_EQ(KTLS_NO_CERTIFICATE, self->v.err.reason)
+		TH_LOG("%s", self->v.err.text);
+	EXPECT_EQ(47, self->v.o.alert);
+}
+
 /* --- a file that is no key --- */
 
 FIXTURE(file) {

@@ -2,6 +2,9 @@
 /* Each handshake message, as it passes GnuTLS: one hook for all who look. */
 #include "internal.h"
 
+/* Lengths, of a context and a list; in TLS 1.2 of the list only. */
+#define CERTIFICATE_EMPTY 4
+
 static int on_message(gnutls_session_t tls, unsigned int type,
 		      unsigned int when, unsigned int incoming,
 		      const gnutls_datum_t *msg)
@@ -19,8 +22,12 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 		if (!ret)
 			ret = limit_check(s, msg);
 	}
-	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming)
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && !incoming)
+		s->certificate_wanted = true;
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming) {
 		s->certificate_came = true;
+		s->certificate_shown = msg->size > CERTIFICATE_EMPTY;
+	}
 	return ret;
 }
 

@@ -179,7 +179,9 @@ struct ktls_session {
 	char *name;			/* a client's: whom it talks to */
 	struct ktls_identity *identity;
 	bool judged;			/* the peer's certificate was, and passed */
+	bool certificate_wanted;	/* we have asked a client for one */
 	bool certificate_came;		/* the message; it may be empty */
+	bool certificate_shown;		/* it was not */
 	int alert;			/* to send if it fails; -1: GnuTLS's */
 	time_t valid_until;		/* what the peer showed; 0: for ever */
 	ktls_trace_fn *trace;

@@ -219,6 +219,16 @@ static int judge_nobody(struct ktls_session *s)
 			    c->o.client ? "server" : "client");
 }
 
+/*
+ * GnuTLS takes the client's certificate out of a ticket before it knows that
+ * it will not resume it (one whose age is wrong, say), and it is then still
+ * there when a client that has to prove nothing shows none.
+ */
+static bool is_borrowed(const struct ktls_session *s)
+{
+	return s->certificate_wanted && !s->certificate_shown;
+}
+
 static int verify(struct ktls_session *s)
 {
 	struct facts f;
@@ -230,6 +240,10 @@ static int verify(struct ktls_session *s)
 	ret = facts_take(&f, s);
 	if (!ret && !f.count) {
 		ret = judge_nobody(s);
+	} else if (!ret && is_borrowed(s)) {
+		s->alert = GNUTLS_A_ILLEGAL_PARAMETER;
+		ret = session_fail(s, -EKEYREJECTED, KTLS_NO_CERTIFICATE,
+				   "the client showed no certificate, only a ticket with one that cannot be resumed");
 	} else {
 		if (!ret)
 			ret = identity_take(s, f.chain[0]);
