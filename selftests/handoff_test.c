@@ -193,6 +193,7 @@ TEST_F(handoff, each_field_is_checked)
 		FIELD(secrets.size, 0), FIELD(secrets.size, 31),
 		FIELD(secrets.size, 48), FIELD(answer_owed, 2),
 		FIELD(has_identity, 1), FIELD(has_identity, 2),
+		FIELD(limit, 1), FIELD(limit, RECORDS_MIN - 1),
 	};
 
 	INSTALL_BOTH();

@@ -155,6 +155,44 @@ TEST_F_TIMEOUT(update, answer_waits_for_room, 100)
 	EXPECT_EQ(1, t.updates);
 }
 
+/* The peer asks while a record waits for room: what was sent comes once. */
+TEST_F_TIMEOUT(update, asked_for_while_full, 100)
+{
+	static char data[BYTES];
+	struct tally t = {};
+	const int small = 8192;
+	unsigned int asked = 0;
+	size_t done = 0;
+
+	NEEDS_REKEY();
+	for (size_t i = 0; i < BYTES; i++)
+		data[i] = pattern(i);
+	setsockopt(self->l.pair.fd, SOL_SOCKET, SO_SNDBUF, &small,
+		   sizeof(small));
+	while (done < BYTES) {
+		ssize_t n = ktls_send(self->l.pair.c, data + done, BYTES - done,
+				      MSG_DONTWAIT);
+
+		ASSERT_TRUE(n > 0 || n == -EAGAIN) TH_LOG("%zd", n);
+		if (n > 0) {
+			done += n;
+			continue;
+		}
+		if (asked < 5) {
+			PEER_UPDATES(1);
+			PEER_SENDS("question");
+			READS("question");
+			asked++;
+		}
+		count(&self->l, &t, 1);
+	}
+	count(&self->l, &t, 300);
+	EXPECT_EQ(5, asked);
+	EXPECT_EQ(BYTES, t.bytes);
+	EXPECT_FALSE(t.wrong);
+	EXPECT_LE(1, t.updates);
+}
+
 /* --- a reader and a writer, and a peer that updates all the time --- */
 
 struct side {

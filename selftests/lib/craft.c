@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
 #include <gnutls/crypto.h>
 
 #include "craft.h"
@@ -328,6 +330,29 @@ static bool comes(int fd, int ms)
 	return poll(&pfd, 1, ms) > 0;
 }
 
+/* A part of one stays where it is: who sends it may be waiting for us. */
+static bool record_is_there(int fd)
+{
+	unsigned char head[HEAD];
+	int there = 0;
+	ssize_t n = recv(fd, head, HEAD, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n == 0;		/* the end will do, too */
+	ioctl(fd, FIONREAD, &there);
+	return n == HEAD && there >= HEAD + (head[3] << 8 | head[4]);
+}
+
+static bool record_comes(int fd, int ms)
+{
+	for (; !record_is_there(fd); ms--) {
+		if (ms <= 0)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
 static int read_all(int fd, unsigned char *buf, size_t len)
 {
 	while (len) {
@@ -394,7 +419,7 @@ ssize_t craft_recv(struct craft *c, unsigned char *type, void *buf, size_t size,
 	ssize_t len;
 	int ret;
 
-	if (!comes(c->p->fd, ms))
+	if (!record_comes(c->p->fd, ms))
 		return -ETIMEDOUT;
 	ret = read_all(c->p->fd, head, sizeof(head));
 	len = head[3] << 8 | head[4];

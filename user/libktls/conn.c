@@ -83,6 +83,7 @@ void ktls_conn_close(struct ktls_conn *c)
 		return;
 	if (c->tls)
 		gnutls_deinit(c->tls);
+	flight_drop(&c->held);
 	resume_drop(c);
 	close(c->fd);
 	message_drop(c);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What goes over the wire during the handshake. GnuTLS sends a flight in
- * three or four pieces; here they leave in one send(), when GnuTLS wants to
- * read, or has done all that it can.
+ * What GnuTLS writes and the socket does not have yet. During the handshake
+ * GnuTLS sends a flight in three or four pieces; here they leave in one
+ * send(), when GnuTLS wants to read, or has done all that it can.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,35 +36,50 @@ static int grow(struct flight *f, size_t want)
 	return 0;
 }
 
+int flight_add(struct flight *f, const void *buf, size_t len)
+{
+	if (f->len + len > f->size && grow(f, f->len + len))
+		return -ENOBUFS;
+	memcpy(f->data + f->len, buf, len);
+	f->len += len;
+	return 0;
+}
+
+int flight_flush(struct flight *f, int fd, int flags)
+{
+	while (f->off < f->len) {
+		ssize_t n = send(fd, f->data + f->off, f->len - f->off,
+				 flags | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -errno;
+		f->off += n;
+	}
+	f->off = f->len = 0;
+	return 0;
+}
+
+/* No secrets: it was on the wire, or on its way there. */
+void flight_drop(struct flight *f)
+{
+	free(f->data);
+	memset(f, 0, sizeof(*f));
+}
+
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 {
 	struct ktls_session *s = ptr;
-	struct flight *f = &s->flight;
+	int ret = flight_add(&s->flight, buf, len);
 
-	if (f->len + len > f->size && grow(f, f->len + len)) {
-		gnutls_transport_set_errno(s->tls, ENOBUFS);
-		return -1;
-	}
-	memcpy(f->data + f->len, buf, len);
-	f->len += len;
-	return len;
+	if (!ret)
+		return len;
+	gnutls_transport_set_errno(s->tls, -ret);
+	return -1;
 }
 
 int flight_send(struct ktls_session *s)
 {
-	struct flight *f = &s->flight;
-
-	while (f->off < f->len) {
-		ssize_t n = send(s->fd, f->data + f->off, f->len - f->off,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			f->off += n;
-	}
-	f->off = f->len = 0;
-	return 0;
+	return flight_flush(&s->flight, s->fd, MSG_DONTWAIT);
 }
 
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
@@ -102,11 +117,4 @@ void flight_use(struct ktls_session *s)
 	gnutls_transport_set_ptr(s->tls, s);
 	gnutls_transport_set_pull_function(s->tls, pull);
 	gnutls_transport_set_push_function(s->tls, push);
-}
-
-/* No secrets: it was on the wire, or on its way there. */
-void flight_free(struct ktls_session *s)
-{
-	free(s->flight.data);
-	memset(&s->flight, 0, sizeof(s->flight));
 }

@@ -81,6 +81,7 @@ bool handoff_message_is_good(const struct handoff_message *m, size_t len)
 	return len >= offsetof(struct handoff_message, identity) &&
 	       m->magic == MAGIC && m->version == VERSION && m->size == len &&
 	       m->has_identity <= 1 && m->answer_owed <= 1 &&
+	       (!m->limit || m->limit >= RECORDS_MIN) &&
 	       length(m) == len &&
 	       info_is_good(&m->info) && secrets_are_good(m) &&
 	       (!m->has_identity || identity_is_good(&m->identity));

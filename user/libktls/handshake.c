@@ -215,7 +215,7 @@ void ktls_session_free(struct ktls_session *s)
 	if (!s)
 		return;
 	session_forget(s);
-	flight_free(s);
+	flight_drop(&s->flight);
 	ktls_config_put(s->config);
 	free(s->identity);
 	free(s->name);

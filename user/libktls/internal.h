@@ -196,6 +196,8 @@ struct ktls_session {
 	struct ktls_error error;
 };
 
+/* A lower limit would leave no room for a record and what goes with it. */
+#define RECORDS_MIN 8
 /* More than any limit: the kernel will be asked. */
 #define RECORDS_UNKNOWN (UINT64_MAX / 2)
 
@@ -221,6 +223,8 @@ struct ktls_conn {
 	atomic_bool out_closed;		/* close_notify or an alert has left */
 	atomic_uchar alert_owed;	/* to a peer that broke the rules; or 0 */
 	atomic_bool answer_owed;	/* to the peer's KeyUpdate */
+	struct flight held;		/* in KTLS_MODE_USER */
+	size_t accepted;		/* of the caller's data, not yet told */
 	uint16_t payload;		/* what one record carries at most */
 	uint64_t records;		/* under this key, or somewhat more */
 	uint64_t limit;			/* or 0: the cipher's */
@@ -422,11 +426,13 @@ size_t handoff_message_fill(struct handoff_message *m,
 /* Whole, of our version, and each field is one that we could have sent. */
 bool handoff_message_is_good(const struct handoff_message *m, size_t len);
 
-/* flight.c */
+/* flight.c: 0 or -errno; -EAGAIN, -EINTR: the rest is still there */
+int flight_add(struct flight *f, const void *buf, size_t len);
+int flight_flush(struct flight *f, int fd, int flags);
+void flight_drop(struct flight *f);
 void flight_use(struct ktls_session *s);
 int flight_send(struct ktls_session *s);
 bool flight_is_too_long(const struct ktls_session *s);
-void flight_free(struct ktls_session *s);
 
 /* mode.c: @info's modes from the kernel's mouth, or as they were */
 int mode_ask(int fd, struct ktls_info *info);
@@ -474,7 +480,7 @@ uint64_t update_records(const struct ktls_conn *c, size_t len);
 /* user.c: the records of KTLS_MODE_USER, by GnuTLS. Answers as ktls_recv() */
 void user_adopt(struct ktls_conn *c, gnutls_session_t tls);
 ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len);
-ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len);
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags);
 ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);
 int user_update(struct ktls_conn *c, bool request);
 int user_shutdown(struct ktls_conn *c);

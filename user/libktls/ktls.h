@@ -362,9 +362,10 @@ ssize_t ktls_recv(struct ktls_conn *c, void *buf, size_t len);
 bool ktls_pending(const struct ktls_conn *c);
 
 /*
- * Like send() and sendfile(), and they send a key update first when one is
- * due. @flags: MSG_MORE, MSG_DONTWAIT. Where other threads read, all writing
- * has to go through these.
+ * Like send() and sendfile() on a socket that does not block, which it has to
+ * stay: -EAGAIN when it is full. They send a key update first when one is
+ * due. @flags: MSG_MORE. Where other threads read, all writing has to go
+ * through these.
  */
 ssize_t ktls_send(struct ktls_conn *c, const void *buf, size_t len, int flags);
 ssize_t ktls_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len);

@@ -42,7 +42,12 @@ static int refuse_renegotiation(struct ktls_conn *c, const unsigned char *m,
 	if (c->renegotiations++ == RENEGOTIATIONS_MAX)
 		return recv_fail(c, -EPROTO, KTLS_TOO_MANY,
 				 ALERT_UNEXPECTED_MESSAGE);
-	control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
+	/* A writer may be in the middle of something; the peer asks again. */
+	if (pthread_mutex_trylock(&c->sending))
+		return 0;
+	if (!c->out_closed)
+		control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
+	pthread_mutex_unlock(&c->sending);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ ssize_t ktls_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
 	int ret;
 
 	if (c->tls)
-		return user_send(c, buf, len);
+		return user_send(c, buf, len, flags);
 	ret = begin(c, &len);
 	if (ret)
 		return ret;

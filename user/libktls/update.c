@@ -26,9 +26,6 @@ enum { UPDATE_NOT_REQUESTED, UPDATE_REQUESTED };
 /* A record that was begun before, and the KeyUpdate. */
 #define SURPLUS			2
 
-/* A lower limit would leave no room for a record and what goes with it. */
-#define LIMIT_MIN		8
-
 /* Plain write()rs ask us at least this often: see ktls_update_due(). */
 #define UNSEEN_RECORDS		(1u << 20)
 
@@ -225,5 +222,5 @@ int ktls_update_due(struct ktls_conn *c)
 
 void ktls_conn_limit(struct ktls_conn *c, uint64_t records)
 {
-	c->limit = records && records < LIMIT_MIN ? LIMIT_MIN : records;
+	c->limit = records && records < RECORDS_MIN ? RECORDS_MIN : records;
 }

@@ -18,14 +18,31 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 	return n;
 }
 
+/*
+ * GnuTLS must not hear that the socket is full: it would hold the record, and
+ * a KeyUpdate of the peer that came before the next try would make it send
+ * the data twice. So what does not fit is held here, and no more data are
+ * taken until it has left.
+ */
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *buf, size_t len)
 {
 	struct ktls_conn *c = ptr;
-	ssize_t n = send(c->fd, buf, len, MSG_NOSIGNAL);
+	ssize_t n = 0;
+	int ret;
 
-	if (n < 0)
+	if (!c->held.len)
+		n = send(c->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		gnutls_transport_set_errno(c->tls, errno);
-	return n;
+		return -1;
+	}
+	if (n < 0)
+		n = 0;
+	ret = flight_add(&c->held, (const char *)buf + n, len - n);
+	if (!ret)
+		return len;
+	gnutls_transport_set_errno(c->tls, -ret);
+	return -1;
 }
 
 /* The session it came from is on its way out: nothing may point to it. */
@@ -125,25 +142,53 @@ ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
 	ssize_t n;
 
 	pthread_mutex_lock(&c->sending);
+	flight_flush(&c->held, c->fd, MSG_DONTWAIT);
 	n = receive(c, buf, len);
 	pthread_mutex_unlock(&c->sending);
 	return n;
 }
 
-/*
- * After -EAGAIN GnuTLS holds the record, and a call with the same data, as
- * every caller of send() makes it, only sends the rest of that.
- */
-ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len)
+/* Under c->sending, as all below. 0: nothing is held. */
+static int flush(struct ktls_conn *c, int flags)
 {
-	ssize_t n = -EPIPE;
+	int ret = flight_flush(&c->held, c->fd, flags);
 
-	pthread_mutex_lock(&c->sending);
-	if (!c->out_closed) {
+	if (!ret || ret == -EAGAIN || ret == -EINTR)
+		return ret;
+	return translate(c, GNUTLS_E_PUSH_ERROR);
+}
+
+/*
+ * Only what has left is told of as sent, since nobody would call again to
+ * send the rest; a call with the same data, as every caller of send() makes it
+ * after -EAGAIN, is told then.
+ */
+static ssize_t send_data(struct ktls_conn *c, const void *buf, size_t len,
+			 int flags)
+{
+	ssize_t n = flush(c, flags);
+
+	if (!n && !c->accepted) {
 		n = gnutls_record_send(c->tls, buf, len);
 		if (n < 0)
-			n = translate(c, n);
+			return translate(c, n);
+		c->accepted = n;
+		n = flush(c, flags);
 	}
+	if (n)
+		return n;
+	n = c->accepted < len ? c->accepted : len;
+	c->accepted -= n;
+	return n;
+}
+
+ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&c->sending);
+	n = c->out_closed ? -EPIPE :
+			    send_data(c, buf, len, flags & MSG_DONTWAIT);
 	pthread_mutex_unlock(&c->sending);
 	return n;
 }
@@ -156,39 +201,51 @@ ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 	n = pread(file, buf, len < sizeof(buf) ? len : sizeof(buf), *off);
 	if (n <= 0)
 		return n < 0 ? -errno : 0;
-	sent = user_send(c, buf, n);
+	sent = user_send(c, buf, n, 0);
 	if (sent > 0)
 		*off += sent;
 	return sent;
 }
 
+static int update(struct ktls_conn *c, bool request)
+{
+	int ret = flush(c, MSG_DONTWAIT);
+
+	if (ret)
+		return ret;
+	ret = gnutls_session_key_update(c->tls, request ? GNUTLS_KU_PEER : 0);
+	return ret ? translate(c, ret) : 0;
+}
+
 int user_update(struct ktls_conn *c, bool request)
 {
-	int ret = -EPIPE;
+	int ret;
 
 	pthread_mutex_lock(&c->sending);
-	if (!c->out_closed) {
-		ret = gnutls_session_key_update(c->tls, request ?
-						GNUTLS_KU_PEER : 0);
-		if (ret)
-			ret = translate(c, ret);
-	}
+	ret = c->out_closed ? -EPIPE : update(c, request);
 	pthread_mutex_unlock(&c->sending);
 	return ret;
 }
 
+static int shut(struct ktls_conn *c)
+{
+	int ret = flush(c, MSG_DONTWAIT);
+
+	if (ret || c->out_closed)
+		return ret;
+	ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
+	if (ret)
+		return translate(c, ret);
+	c->out_closed = true;
+	return flush(c, MSG_DONTWAIT);
+}
+
 int user_shutdown(struct ktls_conn *c)
 {
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&c->sending);
-	if (!c->out_closed) {
-		ret = gnutls_bye(c->tls, GNUTLS_SHUT_WR);
-		if (ret)
-			ret = translate(c, ret);
-		else
-			c->out_closed = true;
-	}
+	ret = shut(c);
 	pthread_mutex_unlock(&c->sending);
 	return ret;
 }
