@@ -6,15 +6,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "internal.h"
 #include "server.h"
 #include "kselftest_harness.h"
 
 #define V12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 #define V13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+
+static atomic_int ahead;
+
+/* The library's clock, in place of libc's. */
+time_t time(time_t *out)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += ahead;
+	if (out)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
+}
 
 /* As whoever fetches responses should do it: all at once. */
 static int put(const char *file, const char *from)
@@ -159,6 +176,35 @@ TEST_F(staple, that_has_expired_waits_for_another)
 	ASSERT_EQ(0, put("now", "ec.ocsp-good.der"));
 	A_MOMENT_LATER();
 	SENDS("ec.ocsp-good.der");
+}
+
+TEST_F(staple, that_is_not_valid_yet_waits_for_its_time)
+{
+	ASSERT_EQ(0, put("now", "ec.ocsp-early.der"));
+	A_MOMENT_LATER();
+	SENDS("ec.ocsp-good.der");
+	ahead = 2 * 3600;
+	A_MOMENT_LATER();
+	SENDS("ec.ocsp-early.der");
+}
+
+TEST_F(staple, that_could_not_be_read_is_read_again)
+{
+	struct staple *s = self->config->certificates[0].staple;
+	struct rlimit limit, none;
+	gnutls_datum_t got = {};
+
+	ASSERT_EQ(0, put("now", "ec.ocsp-revoked.der"));
+	A_MOMENT_LATER();
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 0;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(0, staple_give(NULL, s, &got));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	gnutls_free(got.data);
+	A_MOMENT_LATER();
+	SENDS("ec.ocsp-revoked.der");
 }
 
 TEST_F(staple, satisfies_must_staple)

@@ -42,6 +42,7 @@
 #	revoked		an hour ago
 #	expired		good, until an hour ago
 #	forged		good, but the signature is not
+# and ec.ocsp-early.der, which is good in an hour
 set -euo pipefail
 umask 022
 mkdir -p "$1"
@@ -154,8 +155,9 @@ der() { openssl asn1parse -noout -genconf - -out "$1" > "$1.log"; rm "$1.log"; }
 hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 
 to_be_signed() {	# NAME STATUS NEXT-UPDATE
-	local status=IMP:0,NULL:
+	local status=IMP:0,NULL: this='2 hours ago'
 	[ "$2" != revoked ] || status=IMP:1,SEQUENCE:revoked
+	[ "$2" != early ] || this='1 hour'
 	cat <<-END
 	asn1 = SEQUENCE:data
 	[data]
@@ -167,7 +169,7 @@ to_be_signed() {	# NAME STATUS NEXT-UPDATE
 	[single]
 	id = SEQUENCE:id
 	status = $status
-	this = GENTIME:$(when '2 hours ago')
+	this = GENTIME:$(when "$this")
 	next = EXP:0,GENTIME:$(when "$3")
 	[revoked]
 	time = GENTIME:$(when '3 hours ago')
@@ -228,3 +230,4 @@ for name in localhost ec rsa must-staple revoked client; do
 		echo '-----END OCSP RESPONSE-----'
 	} > $name.ocsp-good.pem
 done
+respond ec early '1 day'

@@ -39,6 +39,7 @@ static time_t seconds(void)
 
 /* What a file holds, checked. */
 struct reading {
+	struct stat file;		/* as it was before */
 	gnutls_datum_t der;
 	time_t until;
 };
@@ -123,23 +124,24 @@ static bool is_over(time_t until)
 	return until && until <= time(NULL);
 }
 
-/* Has the file changed since it was last read? At most once a second. */
-static bool is_due(struct staple *s)
+static bool is_same(const struct stat *a, const struct stat *b)
 {
-	struct stat now = {};
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
 
+/*
+ * Is it another file than the last that was good? At most once a second. What
+ * was not is read again and again: nobody knows whether the fault will pass.
+ */
+static bool is_due(struct staple *s, struct stat *now)
+{
 	if (s->looked == seconds())
 		return false;
 	s->looked = seconds();
-	if (stat(s->path, &now))
-		return false;
-	if (now.st_ino == s->seen.st_ino && now.st_dev == s->seen.st_dev &&
-	    now.st_size == s->seen.st_size &&
-	    now.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
-	    now.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)
-		return false;
-	s->seen = now;
-	return true;
+	return !stat(s->path, now) && !is_same(now, &s->seen);
 }
 
 /* One thread reads the file, the others go on with what there is. */
@@ -151,11 +153,12 @@ static void refresh(struct staple *s)
 	bool due;
 
 	pthread_mutex_lock(&s->lock);
-	due = is_due(s);
+	due = is_due(s, &new.file);
 	pthread_mutex_unlock(&s->lock);
 	if (!due || read_response(s, &new, &fault))
 		return;
 	pthread_mutex_lock(&s->lock);
+	s->seen = new.file;
 	if (!is_over(new.until) || is_over(s->until)) {
 		old = s->response;
 		s->response = new.der;
@@ -183,11 +186,12 @@ int staple_load(struct staple **out, const struct certificate *c,
 	s->path = strdup(path);
 	if (!s->path)
 		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
-	is_due(s);
+	is_due(s, &first.file);
 	ret = read_response(s, &first, &fault);
 	if (ret)
 		return error_set(err, ret, KTLS_INTERNAL,
 				 "OCSP response %s: %s", path, fault);
+	s->seen = first.file;
 	s->response = first.der;
 	s->until = first.until;
 	return 0;
