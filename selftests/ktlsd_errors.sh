@@ -178,6 +178,7 @@ fails "trace that is a symbolic link" 1 "trace link: it must not be a symbolic" 
 mkfifo fifo
 config trace=fifo
 fails "trace that is a pipe" 1 "web: trace fifo: " "$ktlsd" -t -c conf
+refuses "staple that is a pipe" 1 "web: OCSP response fifo: it is no regular file" staple=fifo
 
 rejects "second certificate without its key" 5 'certificate cert.pem lacks its "key"' <<-'EOF'
 	[service web]

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Servers' configurations that cannot work: said when they are loaded. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server.h"
 #include "kselftest_harness.h"
@@ -75,6 +77,31 @@ TEST_F(config, is_refused)
 				&self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, variant->says))
 		TH_LOG("said: %s", self->err.text);
+}
+
+/* As a shell gives it to a program: --key <(decrypt key). */
+TEST(key_may_come_through_a_pipe)
+{
+	char path[32], key[4096];
+	const struct ktls_pair pair = { pki("ec.pem"), path, NULL };
+	const struct ktls_options o = { .pairs = &pair, .pairs_count = 1 };
+	struct ktls_config *config = NULL;
+	struct ktls_error err;
+	int fd, fds[2];
+	ssize_t len;
+
+	fd = open(pki("ec.key"), O_RDONLY);
+	len = read(fd, key, sizeof(key));
+	ASSERT_LT(0, len);
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(len, write(fds[1], key, len));
+	close(fds[1]);
+	close(fd);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+	EXPECT_EQ(0, ktls_config_load(&config, &o, &err))
+		TH_LOG("%s", err.text);
+	ktls_config_put(config);
+	close(fds[0]);
 }
 
 TEST_HARNESS_MAIN

@@ -166,6 +166,18 @@ TEST_F(staple, bears_a_bad_file)
 	SENDS("ec.ocsp-revoked.der");
 }
 
+/* A pipe that nobody writes to must not keep the handshake waiting. */
+TEST_F(staple, bears_a_pipe_in_its_place)
+{
+	ASSERT_EQ(0, unlink(pki("now")));
+	ASSERT_EQ(0, mkfifo(pki("now"), 0600));
+	A_MOMENT_LATER();
+	SENDS("ec.ocsp-good.der");
+	ASSERT_EQ(0, put("now", "ec.ocsp-revoked.der"));
+	A_MOMENT_LATER();
+	SENDS("ec.ocsp-revoked.der");
+}
+
 TEST_F(staple, that_has_expired_waits_for_another)
 {
 	ktls_config_put(self->config);
@@ -274,6 +286,12 @@ FIXTURE_VARIANT(wrong) {
 FIXTURE_VARIANT_ADD(wrong, missing) {
 	"ec", "nowhere", -ENOENT, "No such file",
 };
+FIXTURE_VARIANT_ADD(wrong, pipe) {
+	"ec", "pipe", -EINVAL, "it is no regular file",
+};
+FIXTURE_VARIANT_ADD(wrong, directory) {
+	"ec", ".", -EINVAL, "it is no regular file",
+};
 FIXTURE_VARIANT_ADD(wrong, no_response) {
 	"ec", "ec.pem", -EINVAL, "it is no OCSP response",
 };
@@ -291,6 +309,7 @@ FIXTURE_SETUP(wrong)
 {
 	char command[800];
 
+	ASSERT_TRUE(!mkfifo(pki("pipe"), 0600) || errno == EEXIST);
 	/* With the root the signature can be checked. */
 	snprintf(command, sizeof(command),
 		 "cat %s %s > %s; cp %s %s", pki("ec.pem"), pki("ca.pem"),

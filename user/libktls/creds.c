@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <gnutls/x509.h>
 
@@ -13,14 +14,11 @@
 /* A long chain is some 20 KB: whatever is larger is another kind of file. */
 #define CHAIN_FILE_MAX 262144
 
-int file_read(gnutls_datum_t *out, const char *path, size_t max)
+static int read_all(gnutls_datum_t *out, int fd, size_t max)
 {
-	int fd, ret = 0;
 	ssize_t n = 1;
+	int ret = 0;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
 	/* One block from the start: growing it would leave copies behind. */
 	out->data = malloc(max);
 	if (!out->data)
@@ -34,6 +32,36 @@ int file_read(gnutls_datum_t *out, const char *path, size_t max)
 		if (out->size == max)
 			ret = -EFBIG;
 	}
+	return ret;
+}
+
+/* Waits for a pipe: a key may come from another program. */
+static int file_read(gnutls_datum_t *out, const char *path, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = read_all(out, fd, max);
+	close(fd);
+	return ret;
+}
+
+int file_read_regular(gnutls_datum_t *out, const char *path, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		ret = -errno;
+	else if (!S_ISREG(st.st_mode))
+		ret = -EINVAL;
+	else
+		ret = read_all(out, fd, max);
 	close(fd);
 	return ret;
 }

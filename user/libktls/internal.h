@@ -285,7 +285,8 @@ int alpn_use(const struct ktls_config *c, gnutls_session_t tls);
 int certificate_load(struct certificate *out, const struct ktls_pair *pair,
 		     struct ktls_error *err);
 void certificate_free(struct certificate *c);
-int file_read(gnutls_datum_t *out, const char *path, size_t max);
+/* For handshakes, which must not wait: -EINVAL for what is no regular file. */
+int file_read_regular(gnutls_datum_t *out, const char *path, size_t max);
 void file_drop(gnutls_datum_t *file);
 int file_need(gnutls_datum_t *out, const char *what, const char *path,
 	      size_t max, struct ktls_error *err);

@@ -108,9 +108,9 @@ static int read_response(const struct staple *s, struct reading *out,
 			 const char **fault)
 {
 	gnutls_datum_t file = {};
-	int ret = file_read(&file, s->path, STAPLE_MAX);
+	int ret = file_read_regular(&file, s->path, STAPLE_MAX);
 
-	*fault = strerror(-ret);
+	*fault = ret == -EINVAL ? "it is no regular file" : strerror(-ret);
 	if (!ret)
 		*fault = parse(s, &file, out);
 	if (!ret && *fault)

@@ -53,7 +53,7 @@ static int read_master(unsigned char out[TICKET_KEY_SIZE], const char *path,
 		return own.ret ? error_set(err, -EIO, KTLS_INTERNAL,
 					   "no random numbers for a ticket key") : 0;
 	}
-	/* A byte more, and one for file_read(), to tell longer files. */
+	/* A byte more, and one for file_need(), to tell longer files. */
 	ret = file_need(&file, "ticket key", path, TICKET_KEY_SIZE + 2, err);
 	if (ret == -EFBIG || (!ret && file.size != TICKET_KEY_SIZE))
 		ret = error_set(err, -EINVAL, KTLS_INTERNAL,
