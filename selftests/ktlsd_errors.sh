@@ -145,10 +145,13 @@ done <<-'EOF'
 	trace_max=0|trace_max = 0; valid: a number from 1 to 1048576
 	max_handshakes=4294967297|max_handshakes = 4294967297; valid: a number
 	ciphers=AES-128-GCM RC4|ciphers: unknown cipher "RC4"; valid: AES-128-GCM, AES-256-GCM,
+	ciphers=AES-128-GCM aes-128-gcm|ciphers: cipher "aes-128-gcm" is given twice
 	groups=X448|groups: unknown group "X448"; valid: 
 	pins=abc|"abc" is no pin; valid: a SHA-256 of 64 hexadecimal digits
 	ca=ca.pem|ca has no use without client_auth = request or require
 EOF
+refuses "cipher given twice, in two lines" 1 'web: cipher "AES-128-GCM" is given twice' \
+	ciphers=AES-128-GCM ciphers=AES-128-GCM
 refuses "pin that is too long" 2 'conf:6: "0' pins="$(printf '%065d' 0)"
 refuses "pins without client_auth" 2 "conf:6: pins has no use" pins="$(printf '%064d' 0)"
 refuses "client_auth without ca" 2 'conf:1: [service web] has client_auth without "ca"' \

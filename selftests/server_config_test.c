@@ -60,6 +60,14 @@ LOADING(alpn_many, "more than 8 ALPN protocols", .pairs = { "ec" },
 LOADING(alpn_empty, "is empty", .pairs = { "ec" }, .o.alpn = " ");
 LOADING(versions, "the lowest version is above the highest", .pairs = { "ec" },
 	.o.min_version = 0x0304, .o.max_version = 0x0303);
+/* So many that the bans behind them would not fit into GnuTLS's string. */
+#define TEN(w) w w w w w w w w w w
+LOADING(ciphers_without_end, "cipher \"AES-128-GCM\" is given twice",
+	.pairs = { "ec" }, .o.ciphers = TEN(TEN("AES-128-GCM ")));
+LOADING(groups_without_end, "group \"P-256\" is given twice",
+	.pairs = { "ec" }, .o.groups = TEN(TEN("P-256 ")));
+LOADING(cipher_in_two_cases, "cipher \"aes-128-gcm\" is given twice",
+	.pairs = { "ec" }, .o.ciphers = "AES-128-GCM AES-256-GCM aes-128-gcm");
 LOADING(lifetime, "604800 seconds at most", .pairs = { "ec" },
 	.o.ticket_lifetime = 604801);
 

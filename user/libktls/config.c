@@ -34,13 +34,17 @@ static const struct word {
 struct text {
 	char *out;
 	size_t size, used;
+	bool cut;
 };
 
 static void append(struct text *t, const char *word)
 {
-	t->used += snprintf(t->out + t->used, t->size - t->used, ":%s", word);
-	if (t->used >= t->size)
-		t->used = t->size - 1;	/* PRIORITY_MAX is ample */
+	size_t room = t->size - t->used;
+	size_t len = snprintf(t->out + t->used, room, ":%s", word);
+
+	t->cut = t->cut || len >= room;
+	if (!t->cut)
+		t->used += len;
 }
 
 static bool is_here(const struct word *w)
@@ -73,12 +77,30 @@ static int unknown_word(struct ktls_error *err, const char *what,
 			 "unknown %s \"%s\"; valid: %s", what, name, valid);
 }
 
+/* @given: a bit for each of @words that came before. */
+static int append_word(struct text *t, const char *name, const char *what,
+		       const struct word *words, size_t count,
+		       unsigned int *given, struct ktls_error *err)
+{
+	const struct word *w = find_word(words, count, name);
+
+	if (!w || !is_here(w))
+		return unknown_word(err, what, name, words, count);
+	if (*given & 1u << (w - words))
+		return error_set(err, -EINVAL, KTLS_INTERNAL,
+				 "%s \"%s\" is given twice", what, name);
+	*given |= 1u << (w - words);
+	append(t, w->priority);
+	return 0;
+}
+
 /* The words that @list names, in its order, or all of them. */
 static int append_words(struct text *t, const char *list, const char *what,
 			const struct word *words, size_t count,
 			struct ktls_error *err)
 {
 	char *copy, *rest = NULL;
+	unsigned int given = 0;
 	int ret = 0;
 
 	for (size_t i = 0; !list && i < count; i++)
@@ -90,14 +112,8 @@ static int append_words(struct text *t, const char *list, const char *what,
 	if (!copy)
 		return error_set(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
 	for (char *name = strtok_r(copy, " \t", &rest); name && !ret;
-	     name = strtok_r(NULL, " \t", &rest)) {
-		const struct word *w = find_word(words, count, name);
-
-		if (w && is_here(w))
-			append(t, w->priority);
-		else
-			ret = unknown_word(err, what, name, words, count);
-	}
+	     name = strtok_r(NULL, " \t", &rest))
+		ret = append_word(t, name, what, words, count, &given, err);
 	free(copy);
 	return ret;
 }
@@ -115,7 +131,7 @@ static int make_priority(struct ktls_config *c, const struct ktls_options *o,
 			 struct ktls_error *err)
 {
 	char string[PRIORITY_MAX] = "NORMAL";
-	struct text t = { string, sizeof(string), strlen(string) };
+	struct text t = { string, sizeof(string), strlen(string), false };
 	int ret;
 
 	if (o->min_version && o->max_version && o->min_version > o->max_version)
@@ -138,6 +154,10 @@ static int make_priority(struct ktls_config *c, const struct ktls_options *o,
 	append(&t, "-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%PROFILE_MEDIUM");
 	if (!o->client)
 		append(&t, "%SERVER_PRECEDENCE");
+	/* The bans are at its end. */
+	if (t.cut)
+		return error_set(err, -EINVAL, KTLS_INTERNAL,
+				 "ciphers, groups: they are too many");
 	ret = gnutls_priority_init2(&c->priority, string, NULL, 0);
 	if (!ret)
 		return 0;
