@@ -142,7 +142,27 @@ TEST_F(identity, longer_than_any_name_is_left_out)
 	NAME(DNSNAME, name, sizeof(name));
 	NAME(DNSNAME, "b", 1);
 	TAKE();
-	EXPECT_STREQ("DNS:b", self->s.identity->names);
+	EXPECT_STREQ("DNS:b ...", self->s.identity->names);
+}
+
+/* What follows it is told, and the mark stands for what is not. */
+TEST_F(identity, of_a_kind_that_is_not_told)
+{
+	static const char *const extensions[] = {
+		"\60\12\210\3\52\3\4\202\3b.c",	/* [8] registeredID */
+		"\60\12\207\3\1\2\3\202\3b.c",	/* no address at all */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(extensions); i++) {
+		const char *e = extensions[i];
+		int ret = gnutls_x509_crt_set_extension_by_oid(self->crt,
+							       "2.5.29.17", e,
+							       e[1] + 2, 0);
+
+		ASSERT_EQ(0, ret);
+		TAKE();
+		EXPECT_STREQ("DNS:b.c ...", self->s.identity->names);
+	}
 }
 
 TEST_F(identity, with_a_long_subject_says_that_it_goes_on)

@@ -65,12 +65,24 @@ static void take_subject(struct ktls_identity *id, gnutls_x509_crt_t leaf)
 			 (int)(sizeof(id->subject) - sizeof(CUT)), text, CUT);
 }
 
-static bool name_text(char *out, size_t size, const struct kind *k,
+static const struct kind *find_kind(unsigned int type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].type == type)
+			return &kinds[i];
+	return NULL;
+}
+
+/* False: it cannot be told. */
+static bool name_text(char *out, size_t size, unsigned int type,
 		      const unsigned char *name, size_t len)
 {
+	const struct kind *k = find_kind(type);
 	char text[3 * NAME_MAX_BYTES + 1];
 
-	if (k->type == GNUTLS_SAN_IPADDRESS) {
+	if (!k)
+		return false;
+	if (type == GNUTLS_SAN_IPADDRESS) {
 		if ((len != 4 && len != 16) ||
 		    !inet_ntop(len == 4 ? AF_INET : AF_INET6, name, text,
 			       sizeof(text)))
@@ -82,44 +94,51 @@ static bool name_text(char *out, size_t size, const struct kind *k,
 	return true;
 }
 
-/* Adds a name, or a mark in its place when there is no room. */
+/* Leaves room for the mark. */
 static bool add_name(struct ktls_identity *id, const char *name)
 {
 	size_t used = strlen(id->names);
 	size_t room = sizeof(id->names) - sizeof(CUT) + 1 - used;
 
-	if (strlen(name) + 2 > room) {
-		strcpy(id->names + used, used ? CUT : &CUT[1]);
+	if (strlen(name) + 2 > room)
 		return false;
-	}
 	snprintf(id->names + used, room, "%s%s", used ? " " : "", name);
+	return true;
+}
+
+/* False: it was the last. @whole: nothing was left out. */
+static bool take_name(struct ktls_identity *id, gnutls_x509_crt_t leaf,
+		      unsigned int i, bool *whole)
+{
+	unsigned char name[NAME_MAX_BYTES];
+	char text[3 * NAME_MAX_BYTES + 16];
+	size_t len = sizeof(name);
+	unsigned int type;
+	int ret = gnutls_x509_crt_get_subject_alt_name2(leaf, i, name, &len,
+							&type, NULL);
+
+	if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+		return false;
+	if (ret >= 0 && name_text(text, sizeof(text), type, name, len)) {
+		bool fits = add_name(id, text);
+
+		*whole = *whole && fits;
+		return fits;
+	}
+	/* Longer than any name is, or of another kind. */
+	*whole = false;
 	return true;
 }
 
 static void take_names(struct ktls_identity *id, gnutls_x509_crt_t leaf)
 {
-	unsigned char name[NAME_MAX_BYTES];
-	char text[3 * NAME_MAX_BYTES + 16];
-	unsigned int type;
+	unsigned int i = 0;
+	bool whole = true;
 
-	for (unsigned int i = 0; i < NAMES_MAX; i++) {
-		size_t len = sizeof(name);
-		int ret = gnutls_x509_crt_get_subject_alt_name2(leaf, i, name,
-								&len, &type,
-								NULL);
-
-		if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-			return;
-		if (ret == GNUTLS_E_SHORT_MEMORY_BUFFER)
-			continue;	/* longer than any name is */
-		if (ret < 0)
-			return;
-		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
-			if (kinds[k].type == type &&
-			    name_text(text, sizeof(text), &kinds[k], name,
-				      len) && !add_name(id, text))
-				return;
-	}
+	while (i < NAMES_MAX && take_name(id, leaf, i, &whole))
+		i++;
+	if (!whole)
+		strcat(id->names, *id->names ? CUT : &CUT[1]);
 }
 
 int identity_take(struct ktls_session *s, gnutls_x509_crt_t leaf)
