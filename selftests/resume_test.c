@@ -130,6 +130,17 @@ TEST_F(resume, again_and_again)
 	}
 }
 
+/* Of the chain only what the verification needs has to be in its time. */
+TEST_F(resume, with_an_expired_cross_certificate)
+{
+	self->server.certificate = "crossed";
+	VISIT("localhost");
+	TAKE_TICKET(0);
+	leave(&self->v);
+	VISIT("localhost");
+	EXPECT_TRUE(ktls_session_info(self->v.s)->resumed);
+}
+
 TEST_F(resume, the_same_ticket_twice)
 {
 	VISIT("localhost");

@@ -18,6 +18,8 @@
 #	net		DNS:www.example.net
 #	cn		CN=cn.example.org and no SAN at all
 #	chain		DNS:chain.example.org, by mid; two certificates
+#	crossed		as localhost, with a certificate of ca by other-ca that
+#			has expired
 #	must-staple	DNS:localhost, with the TLS feature status_request
 #	revoked		DNS:localhost; see revoked.ocsp-revoked.der
 #	expired not-yet	DNS:localhost, out of their time
@@ -120,6 +122,13 @@ issue cn /CN=cn.example.org EC ca '' '' "${server[@]}"
 issue chain /CN=chain EC mid '' '' subjectAltName=DNS:chain.example.org \
 	"${server[@]}"
 cat mid.pem >> chain.pem
+server_for crossed "${here#*=}"
+quietly openssl req -x509 -key ca.key -subj "/CN=ktls test ca" \
+	-CA other-ca.pem -CAkey other-ca.key -out .cross.pem \
+	-not_before "$(when '2 days ago')" -not_after "$(when '1 day ago')" \
+	-addext keyUsage=critical,keyCertSign
+cat .cross.pem >> crossed.pem
+rm .cross.pem
 issue must-staple /CN=must-staple EC ca '' '' "$here" "${server[@]}" \
 	tlsfeature=status_request
 server_for revoked DNS:localhost

@@ -128,15 +128,18 @@ unsigned int facts_reconsider(const struct facts *f, unsigned int status)
 	return status == GNUTLS_CERT_INVALID ? 0 : status;
 }
 
-/* No client has to offer a ticket that can only be refused. */
+/*
+ * No client has to offer a ticket that can only be refused. Once the peer is
+ * verified, what has expired was not needed: a cross-certificate of old, say.
+ */
 time_t facts_until(const struct facts *f)
 {
-	time_t until = 0;
+	time_t now = time(NULL), until = 0;
 
 	for (unsigned int i = 0; i < f->count; i++) {
 		time_t t = gnutls_x509_crt_get_expiration_time(f->chain[i]);
 
-		if (!until || t < until)
+		if (!i || (t < until && t > now))
 			until = t;
 	}
 	if (f->stapled && f->ocsp_next != -1 && f->ocsp_next < until)
