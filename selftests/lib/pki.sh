@@ -44,7 +44,8 @@
 #	revoked		an hour ago
 #	expired		good, until an hour ago
 #	forged		good, but the signature is not
-# and ec.ocsp-early.der, which is good in an hour
+# and ec.ocsp-early.der, which is good in an hour, and
+# revoked.ocsp-second.der, with "good" for localhost before "revoked"
 set -euo pipefail
 umask 022
 mkdir -p "$1"
@@ -163,10 +164,28 @@ cert_id() {	# NAME Name|Key|Serial
 der() { openssl asn1parse -noout -genconf - -out "$1" > "$1.log"; rm "$1.log"; }
 hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 
+# What the response says of one certificate, in the section NUMBER.
+answer() {	# NUMBER NAME STATUS THIS-UPDATE NEXT-UPDATE
+	local status=IMP:0,NULL:
+	[ "$3" != revoked ] || status=IMP:1,SEQUENCE:revoked
+	cat <<-END
+	[$1]
+	id = SEQUENCE:id_$1
+	status = $status
+	this = GENTIME:$(when "$4")
+	next = EXP:0,GENTIME:$(when "$5")
+	[id_$1]
+	algorithm = SEQUENCE:sha1
+	name = FORMAT:HEX,OCT:$(cert_id "$2" Name)
+	key = FORMAT:HEX,OCT:$(cert_id "$2" Key)
+	serial = INTEGER:0x$(cert_id "$2" Serial)
+	END
+}
+
 to_be_signed() {	# NAME STATUS NEXT-UPDATE
-	local status=IMP:0,NULL: this='2 hours ago'
-	[ "$2" != revoked ] || status=IMP:1,SEQUENCE:revoked
+	local status=$2 this='2 hours ago' before=
 	[ "$2" != early ] || this='1 hour'
+	[ "$2" != second ] || status=revoked before='before = SEQUENCE:one'
 	cat <<-END
 	asn1 = SEQUENCE:data
 	[data]
@@ -174,23 +193,16 @@ to_be_signed() {	# NAME STATUS NEXT-UPDATE
 	produced = GENTIME:$(when '2 hours ago')
 	responses = SEQUENCE:responses
 	[responses]
-	one = SEQUENCE:single
-	[single]
-	id = SEQUENCE:id
-	status = $status
-	this = GENTIME:$(when "$this")
-	next = EXP:0,GENTIME:$(when "$3")
+	$before
+	own = SEQUENCE:two
 	[revoked]
 	time = GENTIME:$(when '3 hours ago')
-	[id]
-	algorithm = SEQUENCE:sha1
-	name = FORMAT:HEX,OCT:$(cert_id "$1" Name)
-	key = FORMAT:HEX,OCT:$(cert_id "$1" Key)
-	serial = INTEGER:0x$(cert_id "$1" Serial)
 	[sha1]
 	oid = OID:sha1
 	null = NULL:
 	END
+	[ -z "$before" ] || answer one localhost good "$this" "$3"
+	answer two "$1" "$status" "$this" "$3"
 }
 
 # asn1parse cannot include what it made before: put one around the other.
@@ -240,3 +252,4 @@ for name in localhost ec rsa must-staple revoked client; do
 	} > $name.ocsp-good.pem
 done
 respond ec early '1 day'
+respond revoked second '1 day'

@@ -129,6 +129,19 @@ unsigned int facts_reconsider(const struct facts *f, unsigned int status)
 }
 
 /*
+ * Of several answers in one response GnuTLS before 3.8.13 goes by the first
+ * (CVE-2026-3832). And that the CA does not know the certificate is nothing to
+ * it.
+ */
+unsigned int facts_answer(const struct facts *f)
+{
+	if (!f->stapled || f->ocsp_status == GNUTLS_OCSP_CERT_GOOD)
+		return 0;
+	return f->ocsp_status == GNUTLS_OCSP_CERT_REVOKED ?
+	       GNUTLS_CERT_REVOKED : GNUTLS_CERT_INVALID_OCSP_STATUS;
+}
+
+/*
  * No client has to offer a ticket that can only be refused. Once the peer is
  * verified, what has expired was not needed: a cross-certificate of old, say.
  */

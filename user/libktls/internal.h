@@ -380,6 +380,8 @@ void facts_tell(const struct facts *f, enum check which, char *out,
 time_t facts_until(const struct facts *f);
 /* GnuTLS's status bits, where it could not verify the OCSP response. */
 unsigned int facts_reconsider(const struct facts *f, unsigned int status);
+/* What the OCSP response says, in such bits, where GnuTLS found no fault. */
+unsigned int facts_answer(const struct facts *f);
 
 /* identity.c */
 int identity_take(struct ktls_session *s, gnutls_x509_crt_t leaf);

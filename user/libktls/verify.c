@@ -146,9 +146,8 @@ static unsigned int find_status(struct ktls_session *s, const struct facts *f)
 	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND && f->count == 1 &&
 	    gnutls_x509_crt_check_issuer(f->chain[0], f->chain[0]))
 		status |= SELF_SIGNED;
-	/* Verified, but the CA does not know the certificate. */
-	if (!status && f->stapled && f->ocsp_status == GNUTLS_OCSP_CERT_UNKNOWN)
-		status |= GNUTLS_CERT_INVALID_OCSP_STATUS;
+	if (!status)
+		status = facts_answer(f);
 	if (applies(s, CHECK_PIN) && !is_pinned(s))
 		status |= WRONG_PIN;
 	return status;
