@@ -76,6 +76,25 @@ def a_slow_reader_slows_the_server_down():
 
 
 @test
+def a_slow_reader_is_waited_for():
+    def answer(tls):
+        tls.recv(1)
+        tls.sendall(bytes(32 * MB))
+        goodbye(tls)
+    with over_tls(answer) as server:
+        process = start(server.port, "-q", "--timeout=1")
+        process.stdin.write(b"x")
+        process.stdin.close()
+        time.sleep(4)               # more than the timeout, twice
+        got = len(process.stdout.read())
+        equal((0, 32 * MB, b""),
+              (process.wait(20), got, process.stderr.read()))
+        process.stdout.close()
+        process.stderr.close()
+        equal([], server.errors)
+
+
+@test
 def waiting_costs_no_cpu():
     with over_tls(lambda tls: tls.recv(1)) as server:
         process = start(server.port)

@@ -173,7 +173,7 @@ static bool work(struct pump *p)
 /* No end while a user may type, or standard output sets the pace. */
 static int patience(const struct pump *p)
 {
-	if (!p->in_ended || p->ended)
+	if (!p->in_ended || p->ended || filled(&p->down))
 		return -1;
 	return left_ms(p->quiet_since + 1000ULL * p->a->timeout_s);
 }
