@@ -11,7 +11,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
-    KERNEL, MB, VERSIONS, Program, connect, command, echo,
+    CONNECT, KERNEL, MB, VERSIONS, Program, connect, command, echo,
     free_port, goodbye, over_tls, prepare, s_server, start,
     upper_line)
 from tap import Skip, equal, find, holds, rows, run, test  # noqa: E402
@@ -218,6 +218,18 @@ def standard_descriptors_may_be_closed():
             ["sh", "-c", '"$@" <&- >&- 2>&-', "-", *command(server.port)],
             check=False)
         equal(0, done.returncode)
+
+
+@rows([("an answer", ["127.0.0.1:{port}"]), ("help", ["--help"]),
+       ("a diagram", ["--read={here}/data/connect.trace"])])
+def standard_output_that_is_closed(args):
+    with over_tls(upper_line) as server:
+        args = [a.format(port=server.port, here=HERE) for a in args]
+        done = subprocess.run(
+            ["sh", "-c", '"$@" >&-', "-", CONNECT, "--ca=pki/ca.pem", *args],
+            input=b"a\n", stderr=subprocess.PIPE, timeout=20, check=False)
+    equal(5, done.returncode)
+    holds(b"standard output: Bad file descriptor\n", done.stderr)
 
 
 @test

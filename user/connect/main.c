@@ -9,13 +9,16 @@
 
 #include "connect.h"
 
-/* Else a socket would become standard output. */
+/*
+ * Else a socket would become standard output. To read only, so that what is
+ * written to a closed one is not taken for written.
+ */
 static void open_standard(void)
 {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
