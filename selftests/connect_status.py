@@ -13,8 +13,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
-    CONNECT, VERSIONS, Server, connect, context, echo,
-    free_port, over_tls, prepare, upper_line)
+    CONNECT, VERSIONS, Server, command, connect, context,
+    echo, free_port, over_tls, prepare, upper_line)
 from tap import equal, find, holds, rows, run, test  # noqa: E402
 
 
@@ -170,6 +170,29 @@ def the_server_wants_our_certificate(version):
         holds("alert ", got.err)
         connect(server.port, "--cert=pki/client.pem", "--key=pki/client.key",
                 data=b"a\n").is_well(b"A\n")
+
+
+def end_without_close_notify(tls):
+    tls.recv(1)
+    tls.sendall(b"x")
+
+
+@rows([("it ends well", echo, [], 5, "Is a directory"),
+       ("--json", echo, ["--json"], 5, '"reason":"internal"'),
+       ("the server fails, too", end_without_close_notify, [], 6,
+        "without close_notify")])
+def standard_input_that_cannot_be_read(talk, options, status, text):
+    with over_tls(talk) as server:
+        done = subprocess.run(
+            ["sh", "-c", '"$@" < /', "-", *command(server.port, *options)],
+            capture_output=True, timeout=20, check=False)
+    equal(status, done.returncode)
+    err = done.stderr.decode()
+    holds("standard input: Is a directory", err)
+    holds(text, err)
+    if "--json" in options:
+        for line in err.splitlines():
+            json.loads(line)
 
 
 # --- certificates -------------------------------------------------------------

@@ -22,6 +22,7 @@ struct pump {
 	const struct ask *a;
 	struct buffer up, down;
 	bool in_ended;		/* standard input */
+	int in_status;		/* other than 0 if it could not be read */
 	bool out_broken;	/* standard output */
 	bool readable, writable;	/* the connection, until -EAGAIN */
 	bool ended;		/* the peer has, or the connection */
@@ -54,16 +55,27 @@ static void moved(struct pump *p)
 	p->quiet_since = now_ms();
 }
 
+/* Told at once, and in the status when all else is over. */
+static void lose_stdin(struct pump *p)
+{
+	struct ktls_error err;
+
+	fail(&err, -errno, KTLS_INTERNAL, "standard input: %s",
+	     strerror(errno));
+	p->in_status = tell(p->a, &err);
+	p->in_ended = true;
+}
+
 static void from_stdin(struct pump *p)
 {
 	ssize_t n = read(STDIN_FILENO, p->up.data + p->up.end, room(&p->up));
 
 	if (n > 0)
 		p->up.end += n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (n == 0)
 		p->in_ended = true;
-	if (n < 0 && p->in_ended)
-		log_warn("standard input");
+	else if (errno != EAGAIN && errno != EINTR)
+		lose_stdin(p);
 	moved(p);
 }
 
@@ -265,6 +277,8 @@ int pump(struct ktls_conn *c, const struct ask *a)
 		ktls_shutdown(c);
 	p->so_far.unsent = filled(&p->up) || p->send_failed;
 	ret = ret ? tell(a, &p->err) : verdict(c, a, &p->so_far);
+	if (!ret)
+		ret = p->in_status;
 	free(p);
 	return ret;
 }
