@@ -207,6 +207,24 @@ def a_key_log_that_others_may_read_is_refused():
 
 
 @test
+def memory_is_for_nobody_to_read():
+    if os.getuid():
+        raise Skip("needs root, to become another")
+    with over_tls(upper_line) as server:
+        process = subprocess.Popen(
+            [CONNECT, "--verify=none", f"127.0.0.1:{server.port}"], user=65534,
+            group=65534, extra_groups=[], cwd="/", stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        holds(b"TLS 1.", process.stderr.readline())
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as f:
+            core = [x.split() for x in f if x.startswith("Max core")][0]
+        # Of a process that is not dumpable the files in /proc are root's.
+        owner = os.stat(f"/proc/{process.pid}/mem").st_uid
+        equal(b"A\n", process.communicate(b"a\n", timeout=20)[0])
+    equal((0, ["0", "0"]), (owner, core[4:6]))
+
+
+@test
 def the_environment_cannot_ask_for_secrets():
     with over_tls(upper_line) as server:
         connect(server.port, data=b"a\n",

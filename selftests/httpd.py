@@ -700,6 +700,25 @@ def the_agent_inherits_two_descriptors(server):
 
 
 @test
+def traffic_secrets_are_for_nobody_to_read(server):
+    with open(f"/proc/{server.process.pid}/limits", encoding="ascii") as f:
+        core = [x.split() for x in f if x.startswith("Max core")][0]
+    equal(["0", "0"], core[4:6])
+    if os.getuid():
+        return
+    # Of a process that is not dumpable the files in /proc are root's.
+    os.mkdir("theirs")
+    os.chmod("theirs", 0o777)
+    other = subprocess.Popen([HTTPD, "--root", ".", "--handoff", "h.sock"],
+                             cwd="theirs", user=65534, group=65534,
+                             extra_groups=[])
+    eventually(lambda: os.path.exists("theirs/h.sock"), "theirs/h.sock")
+    owner = os.stat(f"/proc/{other.pid}/mem").st_uid
+    other.terminate()
+    equal((0, 0), (other.wait(20), owner))
+
+
+@test
 def the_server_holds_nothing_when_all_have_gone(server):
     def quiet():
         files = server.files()

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "connect.h"
+#include "guard.h"
 
 /*
  * Else a socket would become standard output. To read only, so that what is
@@ -46,8 +47,7 @@ int main(int argc, char **argv)
 	open_standard();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
-	/* GnuTLS would write secrets there; only --trace-keys may. */
-	unsetenv("SSLKEYLOGFILE");
+	guard_secrets(STATUS_HOST);
 	status = options_read(&a, argc, argv) ? STATUS_USAGE : run(&a);
 	options_free(&a);
 	if (fflush(stdout) || ferror(stdout)) {

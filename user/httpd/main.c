@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
 #include "httpd.h"
 #include "log.h"
 
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		log_fatalx(2, "%s: unexpected argument", argv[optind]);
 	check(&o);
+	guard_secrets(1);
 	root = open(o.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		log_fatal(1, "%s", o.root);

@@ -6,10 +6,10 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "ktlsd.h"
 
 static const char usage[] =
@@ -32,19 +32,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
-
-/*
- * Private keys and session keys live in this memory: no core, no ptrace, and
- * no file where GnuTLS would note the session keys.
- */
-static void guard_secrets(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &none))
-		log_fatal(EXIT_SYSTEM, "cannot turn core dumps off");
-	unsetenv("SSLKEYLOGFILE");
-}
 
 /*
  * On a socket without a connection the kernel says ENOTCONN, but only after
@@ -128,7 +115,7 @@ int main(int argc, char **argv)
 
 	log_init("ktlsd");
 	parse_options(&choice, argc, argv);
-	guard_secrets();
+	guard_secrets(EXIT_SYSTEM);
 	load(&list, choice.file, choice.test);
 	if (choice.test) {
 		printf("configuration %s is good\n", choice.file);
