@@ -197,13 +197,35 @@ def the_key_log(version):
     equal([], [x for x in lines if x.split()[2] in trace])
 
 
-@test
-def a_key_log_that_others_may_read_is_refused():
-    with open("open-keys", "w", encoding="ascii"):
-        os.chmod("open-keys", 0o644)
-    got = connect(free_port(), "--trace-keys=open-keys")
+def make(name, mode=0o600):
+    with open(name, "w", encoding="ascii") as f:
+        os.fchmod(f.fileno(), mode)
+
+
+def make_link(name):
+    make("target")
+    os.symlink("target", name)
+
+
+def make_two_names(name):
+    make(name)
+    os.link(name, "another-name")
+
+
+@rows([("others may read it", lambda n: make(n, 0o644), "chmod 600"),
+       ("a symbolic link", make_link, "it must not be a symbolic link"),
+       ("a link to nothing", lambda n: os.symlink("nowhere", n),
+        "it must not be a symbolic link"),
+       ("another name for it", make_two_names, "it has other names")])
+def a_key_log_that_is_refused(prepare_it, text):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("bad-keys")
+    prepare_it("bad-keys")
+    got = connect(free_port(), "--trace-keys=bad-keys")
     equal(2, got.status)
-    holds("chmod 600", got.err)
+    holds("key log bad-keys: ", got.err)
+    holds(text, got.err)
+    equal(False, os.path.exists("nowhere"))
 
 
 @test

@@ -25,17 +25,21 @@ static int check(int fd, const char *path, struct ktls_error *err)
 		return fail(err, -EPERM, KTLS_INTERNAL,
 			    "key log %s: others may read it; chown or chmod 600",
 			    path);
+	if (st.st_nlink != 1)
+		return fail(err, -EMLINK, KTLS_INTERNAL,
+			    "key log %s: it has other names, or none", path);
 	return 0;
 }
 
 int keylog_open(const char *path, struct ktls_error *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-			    O_NONBLOCK | O_NOCTTY, 0600);
+			    O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	int ret;
 
 	if (fd < 0)
 		return fail(err, -errno, KTLS_INTERNAL, "key log %s: %s", path,
+			    errno == ELOOP ? "it must not be a symbolic link" :
 			    strerror(errno));
 	ret = check(fd, path, err);
 	if (!ret)
