@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import ssl
 import stat
 import subprocess
@@ -13,8 +14,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
-    CONNECT, KERNEL, VERSIONS, Program, Server, connect, context, echo,
-    free_port, over_tls, prepare, s_server, upper_line)
+    CONNECT, KERNEL, VERSIONS, Program, Server, command, connect,
+    context, echo, free_port, over_tls, prepare, s_server, upper_line)
 from tap import (Skip, equal, eventually, find, holds, rows,  # noqa: E402
                  run, test)
 
@@ -60,6 +61,37 @@ def the_diagram_is_the_same_from_a_file(version):
     equal(got.err, done.stdout.decode())
     holds("ClientHello", got.err)
     holds("From now on", got.err)
+
+
+@rows([("for people", []), ("for programs", ["--json"])])
+def a_trace_that_cannot_be_written(options):
+    with over_tls(upper_line) as server:
+        got = connect(server.port, "--trace=/dev/full", *options,
+                      data=b"a\n")
+    equal((5, b"A\n"), (got.status, got.out))
+    equal(1, got.err.count("trace /dev/full: No space left on device"))
+    if options:
+        equal(["internal"], [s["reason"] for s in steps(got.err)
+                             if "error" in s])
+        holds("done", [s.get("step") for s in steps(got.err)])
+
+
+@test
+def a_failure_counts_more_than_its_trace():
+    with Server(lambda tcp: tcp.recv(1)) as server:
+        got = connect(server.port, "--trace=/dev/full")
+    equal(1, got.status)
+    holds("trace /dev/full: ", got.err)
+
+
+@rows([("full", "2>/dev/full"), ("closed", "2>&-")])
+def standard_error_that_takes_no_json(redirection):
+    with over_tls(upper_line) as server:
+        done = subprocess.run(
+            ["sh", "-c", '"$@" ' + redirection, "-",
+             *command(server.port, "--json")],
+            input=b"a\n", stdout=subprocess.PIPE, timeout=20, check=False)
+    equal((5, b"A\n"), (done.returncode, done.stdout))
 
 
 @test
@@ -226,6 +258,20 @@ def a_key_log_that_is_refused(prepare_it, text):
     holds("key log bad-keys: ", got.err)
     holds(text, got.err)
     equal(False, os.path.exists("nowhere"))
+
+
+def limit_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+@test
+def a_key_log_that_cannot_be_written():
+    with over_tls(upper_line) as server:
+        got = connect(server.port, "--trace-keys=short", "-q", data=b"a\n",
+                      preexec_fn=limit_files, restore_signals=False)
+    equal((5, b"A\n"), (got.status, got.out))
+    equal("ktls-connect: key log short: No space left on device\n", got.err)
+    equal(100, os.path.getsize("short"))
 
 
 @test

@@ -111,8 +111,16 @@ int verdict(const struct ktls_conn *c, const struct ask *a,
 	    const struct outcome *o);
 
 /* keylog.c: made for nobody but us; appended to */
-int keylog_open(const char *path, struct ktls_error *err);
-void keylog_line(void *fd, const char *line);
+struct keylog {
+	const struct ask *a;
+	int fd;			/* -1: not asked for, or given up */
+	int status;		/* what a lost line makes of the exit's */
+};
+
+int keylog_open(struct keylog *k, const struct ask *a,
+		struct ktls_error *err);
+void keylog_line(void *keylog, const char *line);
+int keylog_close(struct keylog *k);
 
 /* read.c: a step as a trace has it. Its strings are those of @json. */
 #define CONNECTION_MAX 128	/* with its terminating zero */
@@ -174,7 +182,9 @@ int story_read(struct story *out, FILE *f, const char *path, const char *want,
 
 /* tape.c: what libktls tells, to a file and into a story */
 struct tape {
-	FILE *file, *json;	/* NULL: not asked for */
+	const struct ask *a;
+	FILE *file, *json;	/* NULL: not asked for, or given up */
+	int status;		/* what a lost line makes of the exit's */
 	bool keep;		/* for a diagram */
 	char connection[CONNECTION_MAX];
 	char *lines;
@@ -189,7 +199,7 @@ void tape_event(void *tape, const struct ktls_event *e);
 void tape_failed(struct tape *t, uint64_t at_ns,
 		 const struct ktls_error *err);
 void tape_draw(struct tape *t);
-void tape_close(struct tape *t);
+int tape_close(struct tape *t);
 
 /* context.c */
 enum {

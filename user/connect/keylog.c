@@ -2,7 +2,6 @@
 /* The NSS key log: who has it can read the connection. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -31,30 +30,51 @@ static int check(int fd, const char *path, struct ktls_error *err)
 	return 0;
 }
 
-int keylog_open(const char *path, struct ktls_error *err)
+int keylog_open(struct keylog *k, const struct ask *a,
+		struct ktls_error *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-			    O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-	int ret;
+	*k = (struct keylog){ .a = a, .fd = -1 };
+	if (!a->keylog)
+		return 0;
+	k->fd = open(a->keylog, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+				O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	if (k->fd < 0)
+		return fail(err, -errno, KTLS_INTERNAL, "key log %s: %s",
+			    a->keylog, errno == ELOOP ?
+			    "it must not be a symbolic link" : strerror(errno));
+	return check(k->fd, a->keylog, err);
+}
 
-	if (fd < 0)
-		return fail(err, -errno, KTLS_INTERNAL, "key log %s: %s", path,
-			    errno == ELOOP ? "it must not be a symbolic link" :
-			    strerror(errno));
-	ret = check(fd, path, err);
-	if (!ret)
-		return fd;
-	close(fd);
-	return ret;
+static void give_up(struct keylog *k, int error)
+{
+	struct ktls_error err;
+
+	fail(&err, -error, KTLS_INTERNAL, "key log %s: %s", k->a->keylog,
+	     strerror(error));
+	k->status = tell(k->a, &err);
+	close(k->fd);
+	k->fd = -1;
 }
 
 /* One write a line: several of us may share the file. */
-void keylog_line(void *fd, const char *line)
+void keylog_line(void *keylog, const char *line)
 {
 	struct iovec parts[] = {
 		{ (void *)line, strcspn(line, "\n") }, { "\n", 1 },
 	};
+	ssize_t len = parts[0].iov_len + 1, n;
+	struct keylog *k = keylog;
 
-	if (writev((intptr_t)fd, parts, ARRAY_SIZE(parts)) < 0)
-		log_warn("key log");
+	if (k->fd < 0)
+		return;
+	n = writev(k->fd, parts, ARRAY_SIZE(parts));
+	if (n != len)
+		give_up(k, n < 0 ? errno : ENOSPC);
+}
+
+int keylog_close(struct keylog *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	return k->status;
 }

@@ -13,7 +13,7 @@ struct run {
 	const struct ask *a;
 	struct ktls_config *config;
 	struct tape tape;
-	int keylog;		/* -1: not asked for */
+	struct keylog keylog;
 	void *ticket;		/* of the connection before, or NULL */
 	size_t ticket_len;
 	struct ktls_error err;
@@ -45,9 +45,8 @@ static int refuse(struct run *r, int ret)
 static int prepare(struct run *r, struct ktls_session *s)
 {
 	ktls_session_trace(s, tape_event, &r->tape);
-	if (r->keylog >= 0)
-		ktls_session_keylog(s, keylog_line,
-				    (void *)(intptr_t)r->keylog);
+	if (r->keylog.fd >= 0)
+		ktls_session_keylog(s, keylog_line, &r->keylog);
 	if (!r->ticket)
 		return 0;
 	/* One that is of no use now is no failure: a full handshake is made. */
@@ -180,16 +179,20 @@ static int open_all(struct run *r)
 
 	if (!ret)
 		ret = tape_open(&r->tape, r->a, &r->err);
-	if (!ret && r->a->keylog) {
-		ret = keylog_open(r->a->keylog, &r->err);
-		r->keylog = ret;
-	}
-	return ret < 0 ? ret : 0;
+	if (!ret)
+		ret = keylog_open(&r->keylog, r->a, &r->err);
+	return ret;
+}
+
+/* What failed first has the word. */
+static int first(int status, int later)
+{
+	return status ? status : later;
 }
 
 int run_connections(const struct ask *a)
 {
-	struct run r = { .a = a, .keylog = -1 };
+	struct run r = { .a = a, .keylog.fd = -1 };
 	int ret = open_all(&r), status;
 
 	if (ret) {
@@ -199,9 +202,8 @@ int run_connections(const struct ask *a)
 		status = run_all(&r);
 	}
 	forget_ticket(&r);
-	tape_close(&r.tape);
-	if (r.keylog >= 0)
-		close(r.keylog);
+	status = first(status, tape_close(&r.tape));
+	status = first(status, keylog_close(&r.keylog));
 	ktls_config_put(r.config);
 	return status;
 }

@@ -14,7 +14,7 @@
 
 int tape_open(struct tape *t, const struct ask *a, struct ktls_error *err)
 {
-	*t = (struct tape){ .keep = a->explain };
+	*t = (struct tape){ .a = a, .keep = a->explain };
 	t->json = a->json ? stderr : NULL;
 	if (t->keep) {
 		t->lines = malloc(STORY_BYTES);
@@ -46,10 +46,32 @@ static void keep(struct tape *t, const char *line, size_t len)
 	t->used += len;
 }
 
-static void write_line(FILE *f, const char *line, size_t len)
+static bool put(FILE *f, const char *line, size_t len)
 {
-	if (f && (fwrite(line, 1, len, f) != len || fflush(f)))
-		log_warn("trace");
+	return !f || (fwrite(line, 1, len, f) == len && !fflush(f));
+}
+
+static void lose(struct tape *t, const char *what, const char *name)
+{
+	struct ktls_error err;
+
+	fail(&err, -errno, KTLS_INTERNAL, "%s%s: %s", what, name,
+	     strerror(errno));
+	t->status = tell(t->a, &err);
+}
+
+/* Once told, what cannot be written is left alone: it would be told again. */
+static void write_line(struct tape *t, const char *line, size_t len)
+{
+	if (!put(t->file, line, len)) {
+		lose(t, "trace ", t->a->trace);
+		fclose(t->file);
+		t->file = NULL;
+	}
+	if (!put(t->json, line, len)) {
+		lose(t, "standard error", "");
+		t->json = NULL;
+	}
 }
 
 void tape_event(void *tape, const struct ktls_event *e)
@@ -66,8 +88,7 @@ void tape_event(void *tape, const struct ktls_event *e)
 		return;
 	line[head - 1] = ' ';
 	len += head - 1;
-	write_line(t->file, line, len);
-	write_line(t->json, line, len);
+	write_line(t, line, len);
 	keep(t, line, len);
 	if (t->over)
 		tape_draw(t);
@@ -127,9 +148,10 @@ void tape_draw(struct tape *t)
 	story_free(&story);
 }
 
-void tape_close(struct tape *t)
+int tape_close(struct tape *t)
 {
 	if (t->file && fclose(t->file))
-		log_warn("trace");
+		lose(t, "trace ", t->a->trace);
 	free(t->lines);
+	return t->status;
 }
