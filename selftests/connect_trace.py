@@ -264,14 +264,16 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
 
-@test
-def a_key_log_that_cannot_be_written():
+@rows([("a key log", "trace-keys", "key log", "No space left on device"),
+       ("a trace", "trace", "trace", "File too large")])
+def a_file_that_reaches_its_limit(option, name, text):
     with over_tls(upper_line) as server:
-        got = connect(server.port, "--trace-keys=short", "-q", data=b"a\n",
-                      preexec_fn=limit_files, restore_signals=False)
+        got = connect(server.port, f"--{option}=short", "-q", data=b"a\n",
+                      preexec_fn=limit_files)
     equal((5, b"A\n"), (got.status, got.out))
-    equal("ktls-connect: key log short: No space left on device\n", got.err)
+    equal(f"ktls-connect: {name} short: {text}\n", got.err)
     equal(100, os.path.getsize("short"))
+    os.unlink("short")
 
 
 @test

@@ -46,7 +46,9 @@ int main(int argc, char **argv)
 	log_init("ktls-connect");
 	open_standard();
 	setlocale(LC_CTYPE, "");
+	/* Who cannot write is told so by write(), and goes on. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	guard_secrets(STATUS_HOST);
 	status = options_read(&a, argc, argv) ? STATUS_USAGE : run(&a);
 	options_free(&a);
