@@ -102,7 +102,7 @@ def test_bound_of_handshakes_holds_others_back():
 
 def test_out_of_descriptors_does_not_spin():
     Server("server")
-    agent = Agent("handshake_timeout = 4", limit=24)
+    agent = Agent("handshake_timeout = 4", limits=["--nofile=24"])
     idle = [agent.connect() for _ in range(40)]
     agent.wait("cannot accept, trying again.*Too many open files")
     used = agent.cpu()

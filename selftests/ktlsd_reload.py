@@ -394,6 +394,17 @@ def test_a_full_trace_stops_no_handshake():
     expect(agent.end() == 0, "status")
 
 
+def test_a_limit_on_files_stops_no_handshake():
+    Server("server")
+    agent = Agent("trace = trace.json", limits=["--fsize=0"])
+    expect(agent.get() == LINE and agent.get() == LINE, "not served")
+    agent.wait("trace trace.json: File too large; lines are lost")
+    agent.process.send_signal(signal.SIGUSR1)
+    agent.wait(r"2 handed over.*; \d+ lines of trace lost")
+    expect(os.stat("trace.json").st_size == 0, "it has grown")
+    expect(agent.end() == 0, "status")
+
+
 def test_secrets_of_an_old_configuration_are_wiped():
     if os.getuid():
         return                          # its memory is root's to read

@@ -81,11 +81,11 @@ class Agent:
 
     started = []
 
-    def __init__(self, *extra, fds=(), limit=None, **replaced):
+    def __init__(self, *extra, fds=(), limits=(), **replaced):
         self.configure(*extra, **replaced)
         command = [KTLSD, "-c", "conf"]
-        if limit:
-            command = ["prlimit", f"--nofile={limit}:{limit}"] + command
+        if limits:                      # as prlimit names them
+            command = ["prlimit", *limits] + command
         self.lines = []
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE,
                                         text=True, pass_fds=fds)

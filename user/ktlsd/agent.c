@@ -75,6 +75,7 @@ static void watch_signals(struct agent *a)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);	/* standard error may go away */
+	signal(SIGXFSZ, SIG_IGN);	/* and the room for a trace */
 	a->signals.ready = on_signal;
 	a->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (a->signals.fd < 0 || loop_add(&a->loop, &a->signals, EPOLLIN))
