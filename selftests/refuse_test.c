@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Clients that cannot be served, or only within limits of their own. */
+/* Clients that cannot be served. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
-#include <linux/tls.h>
 
 #include "peer.h"
 #include "kselftest_harness.h"
@@ -129,73 +128,6 @@ TEST_F(flood, of_one_message_has_a_bound)
 	EXPECT_GE(5, records);
 	EXPECT_NE(NULL, strstr(ktls_session_error(self->s)->text, "too long"))
 		TH_LOG("said: %s", ktls_session_error(self->s)->text);
-}
-
-/* --- a client that takes only short records --- */
-
-FIXTURE(limit) {
-	struct pair pair;
-	bool kernel_can;
-};
-FIXTURE_VARIANT(limit) {
-	const char *priority;
-	unsigned int size;
-	size_t most;		/* bytes on the wire beyond the header */
-};
-FIXTURE_VARIANT_ADD(limit, 12) {
-	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2", .size = 1024, .most = 1024 + 24,
-};
-FIXTURE_VARIANT_ADD(limit, 13) {
-	.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3", .size = 1024, .most = 1024 + 1 + 16,
-};
-
-FIXTURE_SETUP(limit)
-{
-	uint16_t value;
-	socklen_t len = sizeof(value);
-
-	if (!peer_kernel_has_tls())
-		SKIP(return, "no TLS in this kernel: modprobe tls");
-	ASSERT_EQ(0, pair_open(&self->pair, variant->priority, 0));
-	ASSERT_EQ(0, gnutls_record_set_max_recv_size(self->pair.p.tls,
-						     variant->size));
-	self->kernel_can = !getsockopt(self->pair.fd, SOL_TLS, 5, &value, &len);
-}
-
-FIXTURE_TEARDOWN(limit)
-{
-	pair_close(&self->pair);
-}
-
-/* What a kernel cannot do, the client has to be told before it is too late. */
-static void refused_for_its_limit(struct __test_metadata *const _metadata,
-				  struct ktls_session *s, struct peer *p, int fd)
-{
-	EXPECT_EQ(GNUTLS_E_AGAIN, peer_step(p));
-	EXPECT_GT(0, peer_drive(s, fd, PEER_MS));
-	EXPECT_NE(NULL, strstr(ktls_session_error(s)->text, "cannot obey"))
-		TH_LOG("said: %s", ktls_session_error(s)->text);
-	EXPECT_EQ(GNUTLS_A_HANDSHAKE_FAILURE, peer_hears(p));
-}
-
-TEST_F(limit, is_obeyed_or_the_client_refused)
-{
-	static unsigned char out[50000], in[50000];
-
-	if (!self->kernel_can) {
-		refused_for_its_limit(_metadata, self->pair.s, &self->pair.p, self->pair.fd);
-		return;
-	}
-	ASSERT_EQ(0, peer_shake(&self->pair.p, self->pair.s, self->pair.fd))
-		TH_LOG("%s", ktls_session_error(self->pair.s)->text);
-	ASSERT_EQ(0, pair_install(&self->pair))
-		TH_LOG("%s", ktls_session_error(self->pair.s)->text);
-	memset(out, 'x', sizeof(out));
-	ASSERT_EQ(sizeof(out), peer_write(self->pair.fd, out, sizeof(out)));
-	ASSERT_EQ(5, recv(self->pair.p.fd, in, 5, MSG_PEEK));
-	EXPECT_GE(variant->most, in[3] << 8 | in[4]);
-	ASSERT_EQ(sizeof(in), peer_recv(&self->pair.p, in, sizeof(in)));
-	EXPECT_EQ(0, memcmp(out, in, sizeof(in)));
 }
 
 TEST_HARNESS_MAIN

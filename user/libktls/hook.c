@@ -17,18 +17,18 @@ static int on_message(gnutls_session_t tls, unsigned int type,
 	if (incoming)
 		s->met = true;
 	trace_message(s, type, incoming, msg);
-	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming) {
-		ret = select_vhost(s, msg);
-		if (!ret)
-			ret = limit_check(s, msg);
+	if (!incoming) {
+		if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST)
+			s->certificate_wanted = true;
+		return 0;
 	}
-	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && !incoming)
-		s->certificate_wanted = true;
-	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming) {
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+		ret = select_vhost(s, msg);
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT) {
 		s->certificate_came = true;
 		s->certificate_shown = msg->size > CERTIFICATE_EMPTY;
 	}
-	return ret;
+	return ret ? ret : limit_read(s, type, msg);
 }
 
 void hook_install(struct ktls_session *s)

@@ -444,7 +444,8 @@ int mode_ask(int fd, struct ktls_info *info);
 void hook_install(struct ktls_session *s);
 
 /* limit.c: how long a record may the peer be sent? */
-int limit_check(struct ktls_session *s, const gnutls_datum_t *client_hello);
+int limit_read(struct ktls_session *s, unsigned int type,
+	       const gnutls_datum_t *msg);
 int limit_install(struct ktls_session *s);
 
 /* secret.c */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How long a record may the peer be sent? GnuTLS knows what the client said
- * in record_size_limit (RFC 8449) or max_fragment_length (RFC 6066 section 4),
+ * How long a record may the peer be sent? GnuTLS knows what the peer said in
+ * record_size_limit (RFC 8449) or max_fragment_length (RFC 6066 section 4),
  * but has no way to ask it, and the kernel sends 16 KB records unless it is
- * told. So the ClientHello is read here too.
+ * told. So what says so is read here too: a client's hello, and, since GnuTLS
+ * always sends a record_size_limit of ours, a server's answer to that.
  */
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "hello.h"
 #include "internal.h"
 
 enum { EXT_MAX_FRAGMENT_LENGTH = 1, EXT_RECORD_SIZE_LIMIT = 28 };
@@ -49,22 +51,53 @@ static bool kernel_can_limit(const struct ktls_session *s)
 				      &now, &len);
 }
 
-/* Refused here, before our answer, the peer is told why by an alert. */
-int limit_check(struct ktls_session *s, const gnutls_datum_t *client_hello)
+/* Refused here, in the handshake, the peer is told why by an alert. */
+static int check(struct ktls_session *s)
 {
-	int ret;
-
-	s->record_size_limit = s->max_fragment = 0;	/* a second Hello */
-	ret = gnutls_ext_raw_parse(s, on_extension, client_hello,
-				   GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
-	if (ret < 0)
-		return ret;
 	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s))
 		return 0;
 	session_fail(s, -EOPNOTSUPP, KTLS_RECORD_LIMIT,
 		     "the peer limits records to %u bytes, which this kernel cannot obey",
 		     payload_limit(s));
 	return GNUTLS_E_UNWANTED_ALGORITHM;	/* alert: handshake_failure */
+}
+
+/* Version and random, session ID, cipher suite and compression. */
+static bool skip_to_extensions(gnutls_datum_t *server_hello)
+{
+	struct bytes in = { server_hello->data, server_hello->size }, waste;
+
+	if (!bytes_take(&in, 2 + HELLO_RANDOM_SIZE, &waste) ||
+	    !bytes_take_vector8(&in, &waste) || !bytes_take(&in, 3, &waste))
+		return false;
+	*server_hello = (gnutls_datum_t){ (unsigned char *)in.data, in.len };
+	return in.len;
+}
+
+/* Where a server names its limit depends on the version. */
+int limit_read(struct ktls_session *s, unsigned int type,
+	       const gnutls_datum_t *msg)
+{
+	gnutls_datum_t extensions = *msg;
+	unsigned int flags = 0;
+	int ret;
+
+	switch (type) {
+	case GNUTLS_HANDSHAKE_CLIENT_HELLO:
+		flags = GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO;
+		break;
+	case GNUTLS_HANDSHAKE_SERVER_HELLO:
+		if (!skip_to_extensions(&extensions))
+			return 0;
+		break;
+	case GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS:
+		break;
+	default:
+		return 0;
+	}
+	s->record_size_limit = s->max_fragment = 0;	/* a second Hello */
+	ret = gnutls_ext_raw_parse(s, on_extension, &extensions, flags);
+	return ret < 0 ? ret : check(s);
 }
 
 int limit_install(struct ktls_session *s)
