@@ -36,6 +36,9 @@ VARIANT(server_12, false, 0, 1024, REQUIRE);
 VARIANT(server_13, false, 1, 1024, REQUIRE);
 VARIANT(client_12, true, 0, 1024, REQUIRE);
 VARIANT(client_13, true, 1, 1024, REQUIRE);
+/* So TLS 1.3 says 16384, which is no limit in TLS 1.2. */
+VARIANT(server_13_by_one, false, 1, 16383, REQUIRE);
+VARIANT(client_13_by_one, true, 1, 16383, REQUIRE);
 VARIANT(server_12_user, false, 0, 1024, NEVER);
 VARIANT(server_13_user, false, 1, 1024, NEVER);
 VARIANT(client_12_user, true, 0, 1024, NEVER);
@@ -161,6 +164,51 @@ TEST_F(limit, is_obeyed_or_the_peer_refused)
 	EXPECT_NE(NULL, strstr(error->text, "cannot obey"));
 	EXPECT_EQ(GNUTLS_A_HANDSHAKE_FAILURE, error->alert_sent);
 	EXPECT_EQ(GNUTLS_A_HANDSHAKE_FAILURE, o.alert);
+}
+
+/* --- a limit that the kernel does not take, after all --- */
+
+FIXTURE(late) {
+	struct end e;
+	struct ktls_conn *c;
+};
+FIXTURE_VARIANT(late) {
+	bool client;
+	int version;
+};
+FIXTURE_VARIANT_ADD(late, server_12) { false, 0 };
+FIXTURE_VARIANT_ADD(late, server_13) { false, 1 };
+FIXTURE_VARIANT_ADD(late, client_12) { true, 0 };
+FIXTURE_VARIANT_ADD(late, client_13) { true, 1 };
+
+FIXTURE_SETUP(late)
+{
+	if (!peer_kernel_has_tls())
+		SKIP(return, "no TLS in this kernel: modprobe tls");
+	ASSERT_EQ(0, open_end(&self->e, variant->version, variant->client,
+			      KTLS_OFFLOAD_REQUIRE));
+}
+
+FIXTURE_TEARDOWN(late)
+{
+	close_end(&self->e, self->c);
+}
+
+TEST_F(late, is_an_alert_that_the_peer_can_read)
+{
+	struct end *e = &self->e;
+	struct outcome o = meet(&e->p, e->s, e->fd);
+	char byte;
+
+	ASSERT_EQ(0, o.ours);
+	ASSERT_EQ(0, o.theirs);
+	e->s->record_size_limit = 2;	/* less than any kernel takes */
+	EXPECT_GT(0, ktls_session_install(e->s, &self->c));
+	EXPECT_EQ(KTLS_RECORD_LIMIT, ktls_session_error(e->s)->reason);
+	EXPECT_EQ(GNUTLS_A_INTERNAL_ERROR,
+		  ktls_session_error(e->s)->alert_sent);
+	EXPECT_EQ(GNUTLS_E_FATAL_ALERT_RECEIVED, peer_recv(&e->p, &byte, 1));
+	EXPECT_EQ(GNUTLS_A_INTERNAL_ERROR, gnutls_alert_get(e->p.tls));
 }
 
 TEST_HARNESS_MAIN

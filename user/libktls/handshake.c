@@ -141,6 +141,8 @@ static int finish(struct ktls_session *s)
 	s->info.resumed = gnutls_session_is_resumed(s->tls) != 0;
 	s->info.group = group_of(s->tls);
 	ret = ticket_check(s);
+	if (!ret)
+		ret = limit_check(s);
 	if (ret)
 		return session_give_up(s, ret);
 	ret = s->judged ? 0 : verify_again(s);

@@ -156,7 +156,10 @@ static void tune(const struct ktls_session *s)
 			   sizeof(on));
 }
 
-/* With RX in the kernel and TX not there is no way back: -EIO, say. */
+/*
+ * With RX in the kernel and TX not there is no way back: -EIO, say. TX is the
+ * last that can fail: once it is set, no alert of GnuTLS's would pass.
+ */
 static int install_both(struct ktls_session *s)
 {
 	int ret;
@@ -165,9 +168,9 @@ static int install_both(struct ktls_session *s)
 	if (ret)
 		return ret;
 	s->info.rx_mode = KTLS_MODE_SW;
-	ret = install_one(s, &directions[1]);
+	ret = limit_install(s);
 	if (!ret)
-		ret = limit_install(s);
+		ret = install_one(s, &directions[1]);
 	if (ret)
 		return ret;
 	s->info.tx_mode = KTLS_MODE_SW;

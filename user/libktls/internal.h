@@ -443,9 +443,11 @@ int mode_ask(int fd, struct ktls_info *info);
 /* hook.c: looks at each handshake message as it passes */
 void hook_install(struct ktls_session *s);
 
-/* limit.c: how long a record may the peer be sent? */
+/* limit.c: how long a record may the peer be sent? GnuTLS's errors, or 0. */
 int limit_read(struct ktls_session *s, unsigned int type,
 	       const gnutls_datum_t *msg);
+int limit_check(struct ktls_session *s);
+/* 0 or -errno */
 int limit_install(struct ktls_session *s);
 
 /* secret.c */

@@ -51,8 +51,11 @@ static bool kernel_can_limit(const struct ktls_session *s)
 				      &now, &len);
 }
 
-/* Refused here, in the handshake, the peer is told why by an alert. */
-static int check(struct ktls_session *s)
+/*
+ * Refused here, in the handshake, the peer is told why by an alert. While the
+ * version is not known 16384 may mean a byte less, and is let pass.
+ */
+int limit_check(struct ktls_session *s)
 {
 	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s))
 		return 0;
@@ -97,7 +100,7 @@ int limit_read(struct ktls_session *s, unsigned int type,
 	}
 	s->record_size_limit = s->max_fragment = 0;	/* a second Hello */
 	ret = gnutls_ext_raw_parse(s, on_extension, &extensions, flags);
-	return ret < 0 ? ret : check(s);
+	return ret < 0 ? ret : limit_check(s);
 }
 
 int limit_install(struct ktls_session *s)
