@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 
 #include "internal.h"
 #include "server.h"
@@ -39,6 +40,11 @@ VARIANT(client_13, true, 1, 1024, REQUIRE);
 /* So TLS 1.3 says 16384, which is no limit in TLS 1.2. */
 VARIANT(server_13_by_one, false, 1, 16383, REQUIRE);
 VARIANT(client_13_by_one, true, 1, 16383, REQUIRE);
+VARIANT(server_12_prefer, false, 0, 1024, PREFER);
+VARIANT(server_13_prefer, false, 1, 1024, PREFER);
+VARIANT(client_12_prefer, true, 0, 1024, PREFER);
+VARIANT(client_13_prefer, true, 1, 1024, PREFER);
+VARIANT(server_13_prefer_by_one, false, 1, 16383, PREFER);
 VARIANT(server_12_user, false, 0, 1024, NEVER);
 VARIANT(server_13_user, false, 1, 1024, NEVER);
 VARIANT(client_12_user, true, 0, 1024, NEVER);
@@ -137,11 +143,72 @@ static void send_records(struct __test_metadata *const _metadata,
 	ASSERT_EQ(sizeof(self->out), send_all(self->c, self->out,
 					      sizeof(self->out)));
 	ASSERT_EQ(5, recv(self->e.p.fd, head, 5, MSG_PEEK));
-	EXPECT_EQ(longest_record(variant->size, variant->version),
+	EXPECT_GE(longest_record(variant->size, variant->version),
 		  head[3] << 8 | head[4]);
 	ASSERT_EQ(sizeof(self->in), peer_recv(&self->e.p, self->in,
 					      sizeof(self->in)));
 	EXPECT_EQ(0, memcmp(self->out, self->in, sizeof(self->in)));
+}
+
+static void send_file(struct __test_metadata *const _metadata,
+		      FIXTURE_DATA(limit) *self)
+{
+	int file = memfd_create("limit", MFD_CLOEXEC);
+	off_t off = 0;
+
+	ASSERT_EQ(sizeof(self->out), write(file, self->out,
+					   sizeof(self->out)));
+	while (off < sizeof(self->out))
+		ASSERT_LT(0, ktls_sendfile(self->c, file, &off,
+					   sizeof(self->out) - off));
+	close(file);
+	ASSERT_EQ(sizeof(self->in), peer_recv(&self->e.p, self->in,
+					      sizeof(self->in)));
+	EXPECT_EQ(0, memcmp(self->out, self->in, sizeof(self->in)));
+}
+
+static void receive(struct __test_metadata *const _metadata,
+		    FIXTURE_DATA(limit) *self)
+{
+	size_t got = 0;
+
+	ASSERT_EQ(sizeof(self->out), peer_send(&self->e.p, self->out,
+					       sizeof(self->out)));
+	while (got < sizeof(self->in)) {
+		ssize_t n = peer_ktls_recv(self->c, self->in + got,
+					   sizeof(self->in) - got);
+
+		ASSERT_LT(0, n);
+		got += n;
+	}
+	EXPECT_EQ(0, memcmp(self->out, self->in, sizeof(self->in)));
+}
+
+/* To a kernel that cannot limit the socket is one of TCP, with a ULP on it. */
+TEST_F(limit, is_obeyed_for_the_whole_life_where_none_is_refused)
+{
+	struct end *e = &self->e;
+	struct outcome o;
+	char byte;
+
+	if (variant->offload == KTLS_OFFLOAD_REQUIRE)
+		return;
+	o = meet(&e->p, e->s, e->fd);
+	ASSERT_EQ(0, o.ours) TH_LOG("%s", ktls_session_error(e->s)->text);
+	ASSERT_EQ(0, ktls_session_install(e->s, &self->c));
+	EXPECT_EQ(self->kernel_can ? KTLS_MODE_SW : KTLS_MODE_USER,
+		  ktls_conn_info(self->c)->tx_mode);
+	for (int i = 0; i < 1 + variant->version; i++) {
+		send_records(_metadata, self, variant);
+		send_file(_metadata, self);
+		receive(_metadata, self);
+		if (i < variant->version)
+			ASSERT_EQ(0, ktls_update(self->c, true));
+	}
+	EXPECT_EQ(0, ktls_shutdown(self->c));
+	EXPECT_EQ(0, peer_recv(&e->p, &byte, 1));
+	EXPECT_EQ(0, gnutls_bye(e->p.tls, GNUTLS_SHUT_WR));
+	EXPECT_EQ(0, peer_ktls_recv(self->c, &byte, 1));
 }
 
 TEST_F(limit, is_obeyed_or_the_peer_refused)

@@ -163,7 +163,7 @@ struct flight {
 
 struct ktls_session {
 	int fd;				/* the caller's */
-	bool ulp;			/* the kernel will take keys */
+	bool ulp;			/* the kernel is to take the keys */
 	bool eof;			/* the peer has sent its FIN */
 	bool met;			/* it has sent a message of TLS */
 	bool done;			/* the handshake is complete */

@@ -41,7 +41,7 @@ static unsigned int payload_limit(const struct ktls_session *s)
 	return limit < RECORD_MAX ? limit : RECORD_MAX;
 }
 
-/* GnuTLS can, where it carries on; a preference is not worth a connection. */
+/* GnuTLS can, where it carries on. */
 static bool kernel_can_limit(const struct ktls_session *s)
 {
 	uint16_t now;
@@ -52,13 +52,19 @@ static bool kernel_can_limit(const struct ktls_session *s)
 }
 
 /*
- * Refused here, in the handshake, the peer is told why by an alert. While the
- * version is not known 16384 may mean a byte less, and is let pass.
+ * Refused here, in the handshake, the peer is told why by an alert; but a
+ * preference is not worth a connection, and without keys the ULP passes on
+ * what GnuTLS writes. While the version is not known 16384 may mean a byte
+ * less, and is let pass.
  */
 int limit_check(struct ktls_session *s)
 {
 	if (payload_limit(s) == RECORD_MAX || kernel_can_limit(s))
 		return 0;
+	if (s->config->o.offload == KTLS_OFFLOAD_PREFER) {
+		s->ulp = false;
+		return 0;
+	}
 	session_fail(s, -EOPNOTSUPP, KTLS_RECORD_LIMIT,
 		     "the peer limits records to %u bytes, which this kernel cannot obey",
 		     payload_limit(s));
