@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The trace of handshakes that fail, and of peers that mean no good. */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +148,67 @@ TEST_F(failure, is_told)
 	EXPECT_STREQ(variant->end,
 		     events_steps(&e->events[0], buf, sizeof(buf)) +
 		     strlen(buf) - strlen(variant->end));
+}
+
+/* --- the last flight has no room: the peer does not read --- */
+
+FIXTURE(stuck) {
+	struct ends e;
+};
+
+/* poll() calls a socket full long before its last byte is taken. */
+static void fill(int fd)
+{
+	static const char junk[65536];
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	bool room = true;
+
+	while (room) {
+		room = poll(&pfd, 1, 100) == 1;
+		while (send(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+			;
+		while (send(fd, junk, 1, MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+FIXTURE_SETUP(stuck)
+{
+	const struct ktls_options o = {};
+	struct ends *e = &self->e;
+	struct pollfd pfd = { .events = POLLIN };
+
+	ASSERT_EQ(0, ends_prepare(e, false, &o));
+	ASSERT_EQ(0, ends_connect(e, false, V12));
+	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&e->p));
+	ASSERT_EQ(-ETIMEDOUT, peer_drive(e->s[0], e->fds[0], 50));
+	ASSERT_EQ(GNUTLS_E_AGAIN, peer_step(&e->p));
+	pfd.fd = e->fds[0];
+	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
+	fill(e->fds[0]);
+	ASSERT_EQ(-EAGAIN, ktls_session_handshake(e->s[0]));
+	ASSERT_EQ(POLLOUT, ktls_session_events(e->s[0]));
+}
+
+FIXTURE_TEARDOWN(stuck)
+{
+	ends_close(&self->e);
+}
+
+TEST_F(stuck, and_lost_is_told)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	struct ends *e = &self->e;
+	struct pollfd pfd = { .fd = e->fds[0] };
+
+	ASSERT_EQ(0, setsockopt(e->p.fd, SOL_SOCKET, SO_LINGER, &reset,
+				sizeof(reset)));
+	peer_close(&e->p);
+	ASSERT_EQ(1, poll(&pfd, 1, PEER_MS));
+	EXPECT_EQ(-ECONNRESET, ktls_session_handshake(e->s[0]));
+	EXPECT_EQ(KTLS_LOST, ktls_session_error(e->s[0])->reason);
+	EXPECT_STREQ("lost", value(e, KTLS_STEP_FAILED, "reason"));
+	EXPECT_EQ(-EINVAL, ktls_session_handshake(e->s[0]));
 }
 
 /* --- messages that no honest peer would send --- */

@@ -121,8 +121,10 @@ static int leave(struct ktls_session *s)
 
 	if (!ret || ret == -EAGAIN)
 		return ret;
-	return session_fail(s, -ECONNRESET, KTLS_LOST, "%s",
-			    ktls_reason_text(KTLS_LOST));
+	ret = session_fail(s, -ECONNRESET, KTLS_LOST, "%s",
+			   ktls_reason_text(KTLS_LOST));
+	trace_failed(s);
+	return ret;
 }
 
 static int finish(struct ktls_session *s)
