@@ -211,6 +211,16 @@ TEST_F(stuck, and_lost_is_told)
 	EXPECT_EQ(-EINVAL, ktls_session_handshake(e->s[0]));
 }
 
+TEST_F(stuck, and_nothing_is_installed_over_it)
+{
+	struct ends *e = &self->e;
+
+	EXPECT_EQ(-EINVAL, ktls_session_install(e->s[0], &e->c[0]));
+	EXPECT_EQ(KTLS_INTERNAL, ktls_session_error(e->s[0])->reason);
+	EXPECT_EQ(-1, ktls_session_error(e->s[0])->alert_sent);
+	EXPECT_STREQ("internal", value(e, KTLS_STEP_FAILED, "reason"));
+}
+
 /* --- messages that no honest peer would send --- */
 
 /* Whatever is in an event: lines that parse, and do no harm. */

@@ -108,7 +108,7 @@ static int check_quiet(struct ktls_session *s)
 {
 	if (s->error.text[0])		/* it has failed, and said why */
 		return -EINVAL;
-	if (!s->tls || !s->done)
+	if (!s->tls || !s->done || s->flight.len)
 		return session_fail(s, -EINVAL, KTLS_INTERNAL,
 				    "the handshake is not complete");
 	if (gnutls_record_check_pending(s->tls) ||
