@@ -121,18 +121,23 @@ def application_protocols(options):
     holds("http/1.1", got.err)
 
 
-CIPHERS = ["AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"]
+CIPHERS = [("AES-128-GCM", "AES-128-GCM"), ("AES-256-GCM", "AES-256-GCM"),
+           ("CHACHA20-POLY1305", "CHACHA20-POLY1305"),
+           ("TLS_AES_256_GCM_SHA384", "AES-256-GCM"),
+           ("TLS_CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305")]
 
 
-@rows([(f"{c}, TLS {v}", v, c) for v in VERSIONS for c in CIPHERS])
-def a_cipher_of_our_choice(version, cipher):
+@rows([(f"{o}, TLS {v}", v, o, c) for v in VERSIONS for o, c in CIPHERS])
+def a_cipher_of_our_choice(version, option, cipher):
     with over_tls(upper_line, version=version) as server:
-        got = connect(server.port, "--cipher", cipher, data=b"a\n")
+        got = connect(server.port, "--cipher", option, data=b"a\n")
     holds(f"TLS {version}, {cipher}", got.is_well(b"A\n").err)
 
 
 @rows([("X25519", "X25519", "x25519"), ("P-256", "P-256", "secp256r1"),
-       ("P-384", "P-384", "secp384r1")])
+       ("P-384", "P-384", "secp384r1"),
+       ("secp256r1", "secp256r1", "secp256r1"),
+       ("secp384r1", "secp384r1", "secp384r1")])
 def a_group_of_our_choice(option, name):
     with over_tls(upper_line) as server:
         got = connect(server.port, "--group", option, "--json", data=b"a\n")

@@ -17,18 +17,21 @@
  */
 static const struct word {
 	const char *name;		/* as people say it */
+	const char *iana;		/* as the trace does; of ciphers, TLS 1.3's */
 	const char *priority;		/* as GnuTLS does */
 	const char *probe;		/* its group, when not every GnuTLS has it */
 } groups[] = {
-	{ "X25519MLKEM768", "+GROUP-X25519-MLKEM768", "X25519-MLKEM768" },
-	{ "X25519", "+GROUP-X25519", NULL },
-	{ "P-256", "+GROUP-SECP256R1", NULL },
-	{ "P-384", "+GROUP-SECP384R1", NULL },
+	{ "X25519MLKEM768", "X25519MLKEM768", "+GROUP-X25519-MLKEM768",
+	  "X25519-MLKEM768" },
+	{ "X25519", "x25519", "+GROUP-X25519", NULL },
+	{ "P-256", "secp256r1", "+GROUP-SECP256R1", NULL },
+	{ "P-384", "secp384r1", "+GROUP-SECP384R1", NULL },
 }, cipher_words[] = {
-	{ "AES-128-GCM", "+AES-128-GCM", NULL },
-	{ "AES-256-GCM", "+AES-256-GCM", NULL },
-	{ "CHACHA20-POLY1305", "+CHACHA20-POLY1305", NULL },
-	{ "AES-128-CCM", "+AES-128-CCM", NULL },
+	{ "AES-128-GCM", "TLS_AES_128_GCM_SHA256", "+AES-128-GCM", NULL },
+	{ "AES-256-GCM", "TLS_AES_256_GCM_SHA384", "+AES-256-GCM", NULL },
+	{ "CHACHA20-POLY1305", "TLS_CHACHA20_POLY1305_SHA256",
+	  "+CHACHA20-POLY1305", NULL },
+	{ "AES-128-CCM", "TLS_AES_128_CCM_SHA256", "+AES-128-CCM", NULL },
 };
 
 struct text {
@@ -56,7 +59,8 @@ static const struct word *find_word(const struct word *words, size_t count,
 				    const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcasecmp(words[i].name, name))
+		if (!strcasecmp(words[i].name, name) ||
+		    !strcasecmp(words[i].iana, name))
 			return &words[i];
 	return NULL;
 }
