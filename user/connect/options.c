@@ -231,6 +231,18 @@ static void connect_up(struct ask *a)
 	a->tls.pairs_count = 1;
 }
 
+/* Whoever pastes a URL is told which part of it to keep. */
+static int complain_of_url(const char *url)
+{
+	const char *host = strstr(url, "://");
+	char keep[512];
+
+	host = host ? host + 3 : url;
+	snprintf(keep, sizeof(keep), "%.*s", (int)strcspn(host, "/?#"), host);
+	return complain("not a URL, only its HOST[:PORT]; write",
+			*keep ? keep : "HOST");
+}
+
 static int read_target(struct ask *a, int argc, char **argv)
 {
 	if (a->help || a->version)
@@ -241,6 +253,8 @@ static int read_target(struct ask *a, int argc, char **argv)
 		return 0;
 	if (optind == argc)
 		return complain("it lacks", "HOST");
+	if (strchr(argv[optind], '/'))
+		return complain_of_url(argv[optind]);
 	if (target_parse(&a->target, argv[optind]))
 		return complain("neither HOST nor HOST:PORT nor [ADDRESS]:PORT:",
 				argv[optind]);
