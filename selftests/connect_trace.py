@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import ssl
 import stat
 import subprocess
@@ -201,6 +202,41 @@ def an_agent_tells_the_same():
                           env=dict(os.environ, LC_ALL="C"), check=True)
     holds(f"Connection {names[1]}\n", done.stdout.decode())
     holds("From now on", done.stdout.decode())
+
+
+# --- checks -------------------------------------------------------------------
+
+def checks(text):
+    """Of a --json: what of the certificate was checked, and how it went."""
+    return {s["fields"]["check"]: s["fields"] for s in steps(text)
+            if s.get("step") == "check"}
+
+
+CHAINS = [
+    ("alone", ["localhost"], "ca", "ca"),
+    ("with the root", ["localhost", "ca"], "ca", "ca"),
+    ("one in between", ["chain"], "ca",
+     "ca, with 1 certificate in between"),
+    ("one in between and the root", ["chain", "ca"], "ca",
+     "ca, with 1 certificate in between"),
+    ("who is in between is trusted", ["chain", "ca"], "mid", "mid"),
+    ("a root that nobody trusts", ["unknown", "other-ca"], "ca", "other-ca"),
+    ("one that has nothing to do with it", ["localhost", "net"], "ca", "ca"),
+]
+
+
+@rows(CHAINS)
+def the_issuer_of(names, ca, issuer):
+    with open("pki/sent.pem", "wb") as out:
+        for name in names:
+            with open(f"pki/{name}.pem", "rb") as one:
+                out.write(one.read())
+    shutil.copy(f"pki/{names[0]}.key", "pki/sent.key")
+    with over_tls(upper_line, name="sent") as server:
+        got = connect(server.port, "--json", f"--ca=pki/{ca}.pem",
+                      f"--name={names[0]}.example.org", data=b"a\n")
+    equal("issued by CN=ktls test " + issuer,
+          checks(got.err)["chain"]["detail"])
 
 
 # --- secrets ------------------------------------------------------------------

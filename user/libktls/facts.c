@@ -89,21 +89,28 @@ void facts_drop(struct facts *f)
 		gnutls_ocsp_resp_deinit(f->staple);
 }
 
-/* Did the CA that issued the peer's own certificate sign the response? */
-static bool is_signed(const struct facts *f)
+/* A CA that we trust and that has issued @crt; false: there is none. */
+static bool find_ca(const struct facts *f, gnutls_x509_crt_t crt,
+		    gnutls_x509_crt_t *ca)
 {
 	gnutls_certificate_credentials_t x509 = NULL;
 	gnutls_x509_trust_list_t cas;
-	gnutls_x509_crt_t issuer;
-	unsigned int status = -1;
 
-	if (!f->staple ||
-	    gnutls_credentials_get(f->s->tls, GNUTLS_CRD_CERTIFICATE,
+	if (gnutls_credentials_get(f->s->tls, GNUTLS_CRD_CERTIFICATE,
 				   (void **)&x509))
 		return false;
 	gnutls_certificate_get_trust_list(x509, &cas);
-	if (gnutls_x509_trust_list_get_issuer(cas, f->chain[0], &issuer,
-					      GNUTLS_TL_GET_COPY))
+	return !gnutls_x509_trust_list_get_issuer(cas, crt, ca,
+						  GNUTLS_TL_GET_COPY);
+}
+
+/* Did the CA that issued the peer's own certificate sign the response? */
+static bool is_signed(const struct facts *f)
+{
+	gnutls_x509_crt_t issuer;
+	unsigned int status = -1;
+
+	if (!f->staple || !find_ca(f, f->chain[0], &issuer))
 		return false;
 	if (gnutls_ocsp_resp_verify_direct(f->staple, issuer, &status, 0))
 		status = -1;
@@ -173,17 +180,42 @@ static void add_name_of(struct text *t, int ret, gnutls_datum_t *dn)
 	gnutls_free(dn->data);
 }
 
+static bool is_issued_by_ca(const struct facts *f, unsigned int i)
+{
+	gnutls_x509_crt_t ca;
+
+	if (!find_ca(f, f->chain[i], &ca))
+		return false;
+	gnutls_x509_crt_deinit(ca);
+	return true;
+}
+
+/* Of those that were sent, how many are between the first and its CA? */
+static unsigned int count_between(const struct facts *f)
+{
+	unsigned int i = 0;
+
+	while (!is_issued_by_ca(f, i) && i + 1 < f->count &&
+	       gnutls_x509_crt_check_issuer(f->chain[i], f->chain[i + 1]) &&
+	       !gnutls_x509_crt_check_issuer(f->chain[i], f->chain[i]))
+		i++;
+	/* A root that nobody trusts here may have been sent, too. */
+	if (i && gnutls_x509_crt_check_issuer(f->chain[i], f->chain[i]))
+		i--;
+	return i;
+}
+
 static void tell_chain(const struct facts *f, struct text *t)
 {
+	unsigned int between = count_between(f);
 	gnutls_datum_t dn;
-	/* The last is the one whose issuer we have to know. */
-	int ret = gnutls_x509_crt_get_issuer_dn3(f->chain[f->count - 1], &dn,
-						 0);
+	int ret = gnutls_x509_crt_get_issuer_dn3(f->chain[between], &dn, 0);
 
 	add(t, "issued by ");
 	add_name_of(t, ret, &dn);
-	if (f->count > 1)
-		add(t, ", with %u certificates in between", f->count - 1);
+	if (between)
+		add(t, ", with %u certificate%s in between", between,
+		    between == 1 ? "" : "s");
 }
 
 static void add_time(struct text *t, time_t at)
