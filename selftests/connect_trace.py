@@ -239,6 +239,21 @@ def the_issuer_of(names, ca, issuer):
           checks(got.err)["chain"]["detail"])
 
 
+@rows([("without a response", [], "localhost", "skipped", "no OCSP"),
+       ("good", ["localhost.ocsp-good.der"], "localhost", "ok", "good"),
+       ("expired", ["localhost.ocsp-expired.der"], "localhost", "failed",
+        "good, until"),
+       ("must-staple", [], "must-staple", "failed", "no OCSP")])
+def revocation(staple, name, result, detail):
+    options = [x for s in staple for x in ("-status_file", "pki/" + s)]
+    options += ["-cert_chain", "pki/ca.pem"]
+    with s_server("-quiet", "-rev", *options, name=name) as server:
+        got = connect(server.port, "--json", "--timeout=1", data=b"a\n")
+    check = checks(got.err)["revocation"]
+    equal(result, check["result"])
+    holds(detail, check["detail"])
+
+
 # --- secrets ------------------------------------------------------------------
 
 LINE = re.compile(r"(CLIENT_RANDOM|[A-Z_]+_SECRET(_0)?) [0-9a-f]{64} "

@@ -175,6 +175,16 @@ static int refuse(struct ktls_session *s, const struct failure *f,
 			    f->text, detail, f->hint);
 }
 
+static void tell(struct ktls_session *s, const struct facts *f,
+		 enum check check, bool bad, const char *detail)
+{
+	/* "ok" would read as: not revoked. */
+	if (check == CHECK_REVOCATION && !bad && !f->stapled)
+		trace_skip(s, check_names[check], detail);
+	else
+		trace_check(s, check_names[check], !bad, detail);
+}
+
 /* The first check that fails decides; the others are told all the same. */
 static int judge(struct ktls_session *s, const struct facts *f)
 {
@@ -189,7 +199,7 @@ static int judge(struct ktls_session *s, const struct facts *f)
 		if (!applies(s, check) || (failed && !bad))
 			continue;
 		facts_tell(f, check, detail, sizeof(detail));
-		trace_check(s, check_names[check], !bad, detail);
+		tell(s, f, check, bad, detail);
 		if (bad && !failed)
 			refuse(s, bad, detail);
 		failed = failed || bad;
