@@ -374,6 +374,17 @@ def resumption(version):
 
 
 @rows([(v, v) for v in VERSIONS])
+def whose_certificate_is_judged_again(version):
+    with s_server("-quiet", "-rev", "-tls1_" + version[-1]) as server:
+        got = connect(server.port, "--resume=1", "--timeout=1", "--explain",
+                      data=b"ab\n").is_well(b"ba\n")
+    first, second = got.err.replace("|", "").split("Connection ")[1:]
+    said = "No certificate was sent this time:"
+    equal((0, 1), (first.count(said), second.count(said)))
+    holds("check of chain: ok", second.split(said)[0])
+
+
+@rows([(v, v) for v in VERSIONS])
 def a_server_without_tickets(version):
     def talk(tcp):
         c = context(version=version)

@@ -97,6 +97,9 @@ static const struct saying {
 	SAY(NEW_SESSION_TICKET, 0, NULL, NULL,
 	    "A ticket for the next connection, which then needs no "
 	    "certificate. Only the server can read what is in it."),
+	SAY(CHECK, WHEN_RESUMED | WHEN_FIRST, NULL, NULL,
+	    "No certificate was sent this time: the one of the first "
+	    "connection is judged again."),
 	SAY(CHECK, 0, "check", "chain",
 	    "Has an authority that we trust signed this certificate, if "
 	    "need be through others?"),
