@@ -240,14 +240,22 @@ def whom_we_talk_to(options, status):
         equal(status, connect(server.port, *options, data=b"a\n").status)
 
 
-@test
-def the_right_pin():
-    der = subprocess.run("openssl x509 -in pki/localhost.pem -noout -pubkey |"
+def pin(name):
+    der = subprocess.run(f"openssl x509 -in pki/{name}.pem -noout -pubkey |"
                          "openssl pkey -pubin -outform DER | sha256sum",
                          shell=True, capture_output=True, check=True).stdout
-    with over_tls(upper_line) as server:
-        connect(server.port, "--pin=" + der.split()[0].decode(),
-                data=b"a\n").is_well(b"A\n")
+    return "--pin=" + der.split()[0].decode()
+
+
+@rows([("in addition", "localhost", "localhost", [], 0),
+       ("does not replace an authority", "self", "self", [], 3),
+       ("alone", "self", "self", ["--verify=none"], 0),
+       ("alone, for another name", "net", "net", ["--verify=none"], 0),
+       ("alone, of another", "self", "localhost", ["--verify=none"], 3)])
+def a_pin(name, pinned, options, status):
+    with over_tls(upper_line, name=name) as server:
+        got = connect(server.port, *options, pin(pinned), data=b"a\n")
+    equal((status, b"" if status else b"A\n"), (got.status, got.out))
 
 
 run(prepare)

@@ -79,6 +79,10 @@ REFUSES(unknown_ca, "unknown", UNKNOWN_CA, 48, "(CN=unknown) has an issuer");
 REFUSES(unknown_ca_of_the_system, "localhost", UNKNOWN_CA, 48, "ktls test ca",
 	.system = true);
 REFUSES(self_signed, "self", SELF_SIGNED, 48, "signed by itself");
+REFUSES(self_signed_hint, "self", SELF_SIGNED, 48,
+	"trusted ones, or pin its key and verify nothing else");
+REFUSES(self_signed_pinned, "self", SELF_SIGNED, 48, "signed by itself",
+	.pin = "self");
 REFUSES(chain_without_middle, "chain", UNKNOWN_CA, 48, "issuer",
 	.ca = "other-ca.pem", .name = "chain.example.org");
 REFUSES(expired, "expired", EXPIRED, 45, "has expired: valid from");
@@ -122,6 +126,7 @@ ACCEPTS(unverified, .certificate = "unknown", .no_verify = true);
 ACCEPTS(unverified_expired, .certificate = "expired", .no_verify = true,
 	.nameless = true);
 ACCEPTS(pin_alone, .certificate = "unknown", .pin = "unknown", .no_verify = true);
+ACCEPTS(pin_alone_self, .certificate = "self", .pin = "self", .no_verify = true);
 
 static int client_open(struct __test_metadata *const _metadata,
 		       FIXTURE_DATA(client) *self,

@@ -53,9 +53,9 @@ static const struct choice {
 	VALUE("read", "FILE", set_text, read, "draw what a trace tells; connect nowhere"),
 	VALUE("connection", "NAME", set_text, connection, "of a trace of many: draw this one"),
 	NUMBER("resume", "N", resume, 1, 1000, "connect N times more, with the last ticket"),
-	WORD("verify", verify_words, verify, "the server's certificate: full, none"),
+	WORD("verify", verify_words, verify, "the certificate: full, none (with --pin: the key)"),
 	VALUE("ca", "FILE", set_text, tls.ca, "trust these, not the system's authorities"),
-	VALUE("pin", "SHA256", set_list, pins, "trust this public key only (repeatable)"),
+	VALUE("pin", "SHA256", set_list, pins, "its key must be this one, too (repeatable)"),
 	VALUE("name", "NAME", set_text, name, "ask for, and expect, this name"),
 	VALUE("cert", "FILE", set_text, pair.certificate, "our own certificate"),
 	VALUE("key", "FILE", set_text, pair.key, "and its key, if it is not in there"),
@@ -208,8 +208,6 @@ static int check(const struct ask *a)
 		return complain(both, "--connection without --read");
 	if (a->pair.key && !a->pair.certificate)
 		return complain(both, "--key without --cert");
-	if (a->verify && a->pins)
-		return complain(both, "--verify=none with --pin");
 	if (a->tls.max_version && a->tls.min_version > a->tls.max_version)
 		return complain(both, "--min above --max");
 	return 0;

@@ -41,7 +41,7 @@ static const struct failure {
 } failures[] = {
 	{ CHECK_CHAIN, SELF_SIGNED, KTLS_SELF_SIGNED, GNUTLS_A_UNKNOWN_CA,
 	  "is signed by itself, which proves nothing",
-	  "; if it is to be trusted, add it to the trusted ones, or pin its key" },
+	  "; if it is to be trusted, add it to the trusted ones" },
 	{ CHECK_CHAIN, GNUTLS_CERT_SIGNER_NOT_FOUND, KTLS_UNKNOWN_CA,
 	  GNUTLS_A_UNKNOWN_CA, "has an issuer that is not trusted",
 	  "; add the CA to the trusted ones, or have the peer send the certificates in between" },
@@ -161,6 +161,14 @@ static const struct failure *find_failure(enum check check, unsigned int status)
 	return NULL;
 }
 
+/* Servers have no way to ask for the key alone. */
+static const char *more_hint(const struct ktls_session *s,
+			     const struct failure *f)
+{
+	return f->reason == KTLS_SELF_SIGNED && s->config->o.client ?
+	       ", or pin its key and verify nothing else" : "";
+}
+
 static int refuse(struct ktls_session *s, const struct failure *f,
 		  const char *detail)
 {
@@ -168,11 +176,11 @@ static int refuse(struct ktls_session *s, const struct failure *f,
 
 	s->alert = f->alert;
 	return session_fail(s, -EKEYREJECTED, f->reason,
-			    "the %s's certificate (%.100s) %s: %.220s%s",
+			    "the %s's certificate (%.100s) %s: %.220s%s%s",
 			    s->config->o.client ? "server" : "client",
 			    id->subject[0] ? id->subject :
 			    id->names[0] ? id->names : "without a name",
-			    f->text, detail, f->hint);
+			    f->text, detail, f->hint, more_hint(s, f));
 }
 
 static void tell(struct ktls_session *s, const struct facts *f,
