@@ -102,6 +102,19 @@ def text_from_the_network_does_nothing_to_a_terminal():
 CUT = content(TRACE)[:-20]
 GOOD = step()
 
+PROMISE = b"no more."
+
+
+@rows([("verified", "yes", True, False),
+       ("not verified", "no", False, True),
+       ("nobody showed anything", "none", True, False),
+       ("a trace that does not say", "", False, False)])
+def what_is_promised(verified, promised, warned):
+    out = read(lines(step(), step("done", "here", fields={
+        "version": "TLS1.3", "verified": verified})))[1]
+    equal((promised, warned), (PROMISE in out, b"NOT verified" in out))
+
+
 BROKEN = [
     ("empty", b"", "no step in it"),
     ("blank lines", b"\n  \n\r\n", "no step in it"),

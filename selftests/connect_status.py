@@ -15,6 +15,8 @@ sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
     CONNECT, VERSIONS, Server, command, connect, context,
     echo, free_port, over_tls, prepare, upper_line)
+    CONNECT, VERSIONS, Server, connect, context, echo,
+    free_port, over_tls, pin_of, prepare, upper_line)
 from tap import equal, find, holds, rows, run, test  # noqa: E402
 
 
@@ -240,13 +242,6 @@ def whom_we_talk_to(options, status):
         equal(status, connect(server.port, *options, data=b"a\n").status)
 
 
-def pin(name):
-    der = subprocess.run(f"openssl x509 -in pki/{name}.pem -noout -pubkey |"
-                         "openssl pkey -pubin -outform DER | sha256sum",
-                         shell=True, capture_output=True, check=True).stdout
-    return "--pin=" + der.split()[0].decode()
-
-
 @rows([("in addition", "localhost", "localhost", [], 0),
        ("does not replace an authority", "self", "self", [], 3),
        ("alone", "self", "self", ["--verify=none"], 0),
@@ -254,7 +249,8 @@ def pin(name):
        ("alone, of another", "self", "localhost", ["--verify=none"], 3)])
 def a_pin(name, pinned, options, status):
     with over_tls(upper_line, name=name) as server:
-        got = connect(server.port, *options, pin(pinned), data=b"a\n")
+        got = connect(server.port, *options, "--pin=" + pin_of(pinned),
+                      data=b"a\n")
     equal((status, b"" if status else b"A\n"), (got.status, got.out))
 
 

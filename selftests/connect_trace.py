@@ -17,6 +17,8 @@ sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
     CONNECT, KERNEL, VERSIONS, Program, Server, command, connect,
     context, echo, free_port, over_tls, prepare, s_server, upper_line)
+    CONNECT, KERNEL, VERSIONS, Program, Server, connect, context, echo,
+    free_port, over_tls, pin_of, prepare, s_server, upper_line)
 from tap import (Skip, equal, eventually, find, holds, rows,  # noqa: E402
                  run, test)
 
@@ -237,6 +239,28 @@ def the_issuer_of(names, ca, issuer):
                       f"--name={names[0]}.example.org", data=b"a\n")
     equal("issued by CN=ktls test " + issuer,
           checks(got.err)["chain"]["detail"])
+
+
+@rows([("full", "localhost", [], "yes"),
+       ("nothing", "self", ["--verify=none"], "no"),
+       ("nothing, and its own key", "self",
+        ["--verify=none", "--cert=pki/client.pem", "--key=pki/client.key"],
+        "no"),
+       ("a pin alone", "self", ["--verify=none", "--pin"], "yes")])
+def whether_the_peer_was_verified(name, options, verified):
+    if options[-1:] == ["--pin"]:
+        options = options[:-1] + ["--pin=" + pin_of(name)]
+    with over_tls(upper_line, name=name) as server:
+        got = connect(server.port, "--explain", "--trace=trace", *options,
+                      data=b"a\n").is_well(b"A\n")
+    equal([verified], [s["fields"]["verified"] for s in steps(read("trace"))
+                       if s["step"] == "done"])
+    text = " ".join(got.err.split())
+    equal(verified == "yes", "sees who talks to whom" in text)
+    equal(verified == "no", "peer NOT verified." in text)
+    equal(verified == "no", "he reads everything" in text)
+    holds("; peer verified;" if verified == "yes" else
+          "; peer NOT verified;", got.err)
 
 
 @rows([("without a response", [], "localhost", "skipped", "no OCSP"),

@@ -32,7 +32,7 @@ static const char *const fields[KTLS_STEPS] = {
 	[KTLS_STEP_KEY_EXCHANGE] = "kind group forward_secrecy resumed",
 	[KTLS_STEP_INSTALL] = "direction cipher struct sequence mode",
 	[KTLS_STEP_ALERT] = "alert level",
-	[KTLS_STEP_DONE] = "version cipher resumed sni alpn offload",
+	[KTLS_STEP_DONE] = "version cipher resumed verified sni alpn offload",
 	[KTLS_STEP_FAILED] = "reason text alert_sent alert_received",
 };
 

@@ -175,6 +175,14 @@ def s_server(*options, name="localhost"):
                    "-cert_chain", f"pki/{name}.pem", *options, port=port)
 
 
+def pin_of(name):
+    """The SHA-256 of a certificate's key, as --pin wants it."""
+    der = subprocess.run(f"openssl x509 -in pki/{name}.pem -noout -pubkey |"
+                         "openssl pkey -pubin -outform DER | sha256sum",
+                         shell=True, capture_output=True, check=True).stdout
+    return der.split()[0].decode()
+
+
 def prepare():
     subprocess.run(["bash", HERE + "/pki.sh", "pki"], check=True)
 

@@ -71,11 +71,13 @@ static void draw_done(const struct page *p, const struct step *s,
 {
 	char time[32], head[TEXT_MAX], text[TEXT_MAX];
 	const char *resumed = step_is(s, "resumed", "yes") ? ", resumed" : "";
+	const char *warning = step_is(s, "verified", "no") ?
+			      ", peer NOT verified" : "";
 
 	time_text(time, sizeof(time), s->at_ns);
 	words_fill(text, sizeof(text), "{version} with {cipher}", s);
-	snprintf(head, sizeof(head), "Done after %s ms: %.200s%s.", time, text,
-		 resumed);
+	snprintf(head, sizeof(head), "Done after %s ms: %.200s%s%s.", time,
+		 text, resumed, warning);
 	fputc('\n', p->out);
 	page_below(p, head);
 	words_say(text, sizeof(text), s, context);

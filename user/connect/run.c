@@ -112,6 +112,13 @@ static const char *const modes[] = {
 	[KTLS_MODE_DEVICE] = "the network card",
 };
 
+static bool is_verified(const struct ktls_conn *c)
+{
+	const struct ktls_identity *id = ktls_conn_identity(c);
+
+	return id && id->verified;
+}
+
 static void report(const struct run *r, const struct ktls_conn *c)
 {
 	const struct ktls_info *i = ktls_conn_info(c);
@@ -120,11 +127,11 @@ static void report(const struct run *r, const struct ktls_conn *c)
 	if (r->a->quiet || r->a->json)
 		return;
 	log_escape(alpn, sizeof(alpn), i->alpn);
-	log_info("%s: %s, %s%s%s%s; encrypted by %s",
+	log_info("%s: %s, %s%s%s%s; peer %sverified; encrypted by %s",
 		 address_text(peer, sizeof(peer), &i->peer),
 		 ktls_version_name(i->version), ktls_cipher_name(i->cipher),
 		 i->resumed ? ", resumed" : "", alpn[0] ? ", " : "", alpn,
-		 modes[i->tx_mode]);
+		 is_verified(c) ? "" : "NOT ", modes[i->tx_mode]);
 }
 
 static void forget_ticket(struct run *r)

@@ -166,9 +166,19 @@ static const struct saying {
 	    "GnuTLS does it, in this process; the kernel sees only what is "
 	    "encrypted."),
 	SAY(DONE, 0, NULL, NULL,
-	    "At the other end the peer does the same with the same keys. "
+	    "At the other end the peer does the same with the same keys."),
+	SAY(DONE, 0, "verified", "yes",
+	    "This end has verified who the peer is. "
 	    "Who is on the way sees who talks to whom, when and how much; "
 	    "no more."),
+	SAY(DONE, 0, "verified", "no",
+	    "But this end has NOT verified who the peer is. It may be "
+	    "somebody on the way, who passes all on to the right one: then "
+	    "he reads everything, and can change it."),
+	SAY(DONE, 0, "verified", "none",
+	    "The peer has shown no certificate, so this end does not know "
+	    "who it is. If the peer has verified this end, who is on the way "
+	    "sees who talks to whom, when and how much; no more."),
 #undef SAY
 };
 

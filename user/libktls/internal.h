@@ -179,6 +179,7 @@ struct ktls_session {
 	char *name;			/* a client's: whom it talks to */
 	struct ktls_identity *identity;
 	bool judged;			/* the peer's certificate was, and passed */
+	const char *verified;		/* for the trace; NULL: it has shown none */
 	bool certificate_wanted;	/* we have asked a client for one */
 	bool certificate_came;		/* the message; it may be empty */
 	bool certificate_shown;		/* it was not */

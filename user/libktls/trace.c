@@ -143,6 +143,7 @@ void trace_done(struct ktls_session *s)
 	note_version(&n, "version", i->version);
 	note_add(&n, "cipher", "%s", ktls_cipher_name(i->cipher));
 	note_flag(&n, "resumed", i->resumed);
+	note_add(&n, "verified", "%s", s->verified ? s->verified : "none");
 	note_add(&n, "sni", "%s", i->sni);
 	note_add(&n, "alpn", "%s", i->alpn);
 	note_add(&n, "offload", "%s",

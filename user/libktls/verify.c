@@ -216,6 +216,7 @@ static int judge(struct ktls_session *s, const struct facts *f)
 		return -EKEYREJECTED;
 	s->identity->verified = verify_wants(s->config) ||
 				s->config->trust.pins_count;
+	s->verified = s->identity->verified ? "yes" : "no";
 	return 0;
 }
 
