@@ -13,9 +13,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
-    CONNECT, VERSIONS, Server, command, connect, context,
-    echo, free_port, over_tls, prepare, upper_line)
-    CONNECT, VERSIONS, Server, connect, context, echo,
+    CONNECT, VERSIONS, Server, command, connect, context, echo,
     free_port, over_tls, pin_of, prepare, upper_line)
 from tap import equal, find, holds, rows, run, test  # noqa: E402
 
@@ -156,8 +154,7 @@ def truncation_has_its_own_status(version):
     holds("without close_notify", got.err)
 
 
-@rows([(v, v) for v in VERSIONS])
-def the_server_wants_our_certificate(version):
+def wants_certificate(version):
     def talk(tcp):
         c = context(version=version)
         c.load_verify_locations("pki/ca.pem")
@@ -172,7 +169,12 @@ def the_server_wants_our_certificate(version):
                 with contextlib.suppress(OSError):
                     while rest.recv(1000):
                         pass
-    with Server(talk) as server:
+    return Server(talk)
+
+
+@rows([(v, v) for v in VERSIONS])
+def the_server_wants_our_certificate(version):
+    with wants_certificate(version) as server:
         got = connect(server.port, data=b"a\n")
         equal(4, got.status)
         holds("alert ", got.err)
@@ -201,6 +203,31 @@ def standard_input_that_cannot_be_read(talk, options, status, text):
     if "--json" in options:
         for line in err.splitlines():
             json.loads(line)
+
+
+@rows([(f"{v}, {what}", v, data, options) for v in VERSIONS
+       for what, data, options in
+       [("with data", b"a\n", []), ("without", b"", []),
+        ("the first of two", b"a\n", ["--resume=1"])]])
+def a_refused_certificate_is_the_end_of_the_trace(version, data, options):
+    with wants_certificate(version) as server:
+        got = connect(server.port, "--explain", "--trace=t", *options,
+                      data=data)
+    equal(4, got.status)
+    with open("t", encoding="utf-8") as f:
+        steps = [json.loads(x) for x in f]
+    names = [s["connection"].split("#")[1] for s in steps]
+    for number in set(names):
+        mine = [s for s, n in zip(steps, names) if n == number]
+        equal(["alert", "failed"], [s["step"] for s in mine[-2:]])
+        equal("server", mine[-2]["from"])
+        equal("fatal", mine[-2]["fields"]["level"])
+        equal("alert", mine[-1]["fields"]["reason"])
+        equal(sorted(s["t_us"] for s in mine), [s["t_us"] for s in mine])
+    holds("FAILED: alert", got.err)
+    done = subprocess.run([CONNECT, "--read=t"], capture_output=True,
+                          check=True)
+    holds(b"FAILED: alert", done.stdout)
 
 
 # --- certificates -------------------------------------------------------------

@@ -16,9 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
 from servers import (  # noqa: E402
     CONNECT, KERNEL, VERSIONS, Program, Server, command, connect,
-    context, echo, free_port, over_tls, prepare, s_server, upper_line)
-    CONNECT, KERNEL, VERSIONS, Program, Server, connect, context, echo,
-    free_port, over_tls, pin_of, prepare, s_server, upper_line)
+    context, echo, free_port, over_tls, pin_of, prepare, s_server,
+    upper_line)
 from tap import (Skip, equal, eventually, find, holds, rows,  # noqa: E402
                  run, test)
 
@@ -95,6 +94,27 @@ def standard_error_that_takes_no_json(redirection):
              *command(server.port, "--json")],
             input=b"a\n", stdout=subprocess.PIPE, timeout=20, check=False)
     equal((5, b"A\n"), (done.returncode, done.stdout))
+
+
+@rows([("TLS 1.2", "1.2", []),
+       ("TLS 1.3", "1.3", ["NewSessionTicket", "NewSessionTicket"])])
+def what_follows_the_handshake(version, tickets):
+    with over_tls(upper_line, version=version) as server:
+        got = connect(server.port, "--explain", "--trace=trace",
+                      data=b"a\n").is_well(b"A\n")
+    told = steps(read("trace"))
+    names = [s["step"] for s in told]
+    late = told[names.index("done") + 1:]
+    equal(tickets + ["alert"], [s["step"] for s in late])
+    equal({"server"}, {s["from"] for s in late})
+    equal({"alert": "close_notify", "level": "warning"}, late[-1]["fields"])
+    for ticket in late[:-1]:
+        equal(True, int(ticket["fields"]["lifetime"]) > 0)
+        equal(True, int(ticket["fields"]["size"]) > 100)
+    after = got.err.split("Done after")[1]
+    equal(len(tickets), after.count("= NewSessionTicket, "))
+    holds("= alert: close_notify =", after)
+    equal(0, got.err.count("FAILED"))
 
 
 @test

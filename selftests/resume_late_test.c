@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Tickets that come when the keys have left; no kernel is needed for that. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "internal.h"
 #include "server.h"
 #include "kselftest_harness.h"
@@ -58,6 +60,29 @@ TEST_F(late, none_until_one_came)
 	EXPECT_EQ(-ENOENT, ASK());
 	EXPECT_EQ(0, GIVE(0));
 	EXPECT_EQ(0, ASK());
+}
+
+TEST_F(late, each_is_told)
+{
+	static struct events events;
+	char steps[256], lifetime[16], size[16];
+	const unsigned char *at = sent[0] + 4;
+
+	snprintf(lifetime, sizeof(lifetime), "%u",
+		 (unsigned int)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]);
+	snprintf(size, sizeof(size), "%zu", sent_len[0]);
+	ktls_conn_trace(&self->c, events_add, &events);
+	EXPECT_EQ(0, GIVE(0));
+	EXPECT_EQ(0, GIVE(1));
+	EXPECT_EQ(-EPROTO, conn_take_ticket(&self->c, sent[0], 8));
+	EXPECT_STREQ("s NewSessionTicket, s NewSessionTicket",
+		     events_steps(&events, steps, sizeof(steps)));
+	EXPECT_STREQ(lifetime, events_value(&events, KTLS_STEP_NEW_SESSION_TICKET,
+					    0, "lifetime"));
+	EXPECT_STREQ(size, events_value(&events, KTLS_STEP_NEW_SESSION_TICKET,
+					0, "size"));
+	EXPECT_STREQ("", events.fault);
+	events_clear(&events);
 }
 
 TEST_F(late, the_newest_wins)

@@ -85,6 +85,7 @@ int fail(struct ktls_error *err, int ret, enum ktls_reason reason,
 int tell(const struct ask *a, const struct ktls_error *err);
 
 /* dial.c, shake.c: 0 or -errno with @err; @deadline as of now_ms() */
+uint64_t now_ns(void);
 uint64_t now_ms(void);
 /* For poll(): what is left until @deadline. */
 int left_ms(uint64_t deadline);
@@ -109,6 +110,9 @@ struct outcome {
 
 int verdict(const struct ktls_conn *c, const struct ask *a,
 	    const struct outcome *o);
+/* In words, for that reason. Returns @ret. */
+int explain_end(struct ktls_error *err, int ret, const struct ktls_conn *c,
+		enum ktls_reason reason);
 
 /* keylog.c: made for nobody but us; appended to */
 struct keylog {

@@ -14,6 +14,7 @@ struct run {
 	struct ktls_config *config;
 	struct tape tape;
 	struct keylog keylog;
+	uint64_t start_ns;	/* of the connection */
 	void *ticket;		/* of the connection before, or NULL */
 	size_t ticket_len;
 	struct ktls_error err;
@@ -59,17 +60,18 @@ static int prepare(struct run *r, struct ktls_session *s)
 static int drive(struct run *r, struct ktls_session *s, int fd,
 		 uint64_t deadline, struct ktls_conn **out)
 {
-	uint64_t start = now_ms();
 	int ret = shake(s, fd, deadline, &r->err);
 
 	if (ret == -ETIMEDOUT)
-		tape_failed(&r->tape, (now_ms() - start) * 1000000, &r->err);
+		tape_failed(&r->tape, now_ns() - r->start_ns, &r->err);
 	if (!ret) {
 		ret = ktls_session_install(s, out);
 		if (ret)
 			r->err = *ktls_session_error(s);
 	}
 	tape_draw(&r->tape);
+	if (!ret)
+		ktls_conn_trace(*out, tape_event, &r->tape);
 	return ret;
 }
 
@@ -89,6 +91,7 @@ static int connect_one(struct run *r, unsigned int number,
 		return ret;
 	getpeername(fd, (struct sockaddr *)&peer, &len);
 	tape_begin(&r->tape, address_text(text, sizeof(text), &peer), number);
+	r->start_ns = now_ns();
 	ret = ktls_session_new(&s, r->config, fd,
 			       r->a->name ? r->a->name : t->name);
 	if (ret) {
@@ -157,6 +160,18 @@ static int fetch_ticket(struct run *r, struct ktls_conn *c)
 	return ret;
 }
 
+/* A trace that ended with "done" must not read as if all had been well. */
+static void trace_end(struct run *r, const struct ktls_conn *c, int status)
+{
+	enum ktls_reason reason = ktls_conn_reason(c);
+	struct ktls_error err;
+
+	if (reason == KTLS_OK || (!status && ktls_conn_alert(c) < 0))
+		return;
+	explain_end(&err, 0, c, reason);
+	tape_failed(&r->tape, now_ns() - r->start_ns, &err);
+}
+
 static int run_all(struct run *r)
 {
 	unsigned int last = r->a->resume;
@@ -172,6 +187,7 @@ static int run_all(struct run *r)
 			status = pump(c, r->a);
 		else if (fetch_ticket(r, c))
 			status = tell(r->a, &r->err);
+		trace_end(r, c, status);
 		ktls_conn_close(c);
 		if (status)
 			break;

@@ -33,11 +33,21 @@ static bool is_idle_end(const struct outcome *o, enum ktls_reason reason)
 	       (reason == KTLS_TRUNCATED || reason == KTLS_LOST);
 }
 
+int explain_end(struct ktls_error *err, int ret, const struct ktls_conn *c,
+		enum ktls_reason reason)
+{
+	int alert = ktls_conn_alert(c);
+
+	if (alert >= 0)
+		return fail(err, ret, reason, "the peer gave up: alert %s",
+			    ktls_alert_name(alert));
+	return fail(err, ret, reason, "%s", ktls_reason_text(reason));
+}
+
 int verdict(const struct ktls_conn *c, const struct ask *a,
 	    const struct outcome *o)
 {
 	enum ktls_reason reason = reason_of(c, o->end);
-	int alert = ktls_conn_alert(c);
 	struct ktls_error err;
 
 	if (o->end && is_idle_end(o, reason))
@@ -45,11 +55,8 @@ int verdict(const struct ktls_conn *c, const struct ask *a,
 	/* A reset that the sender heard of looks like an end to the reader. */
 	if (o->unsent && reason == KTLS_TRUNCATED)
 		reason = KTLS_LOST;
-	if (o->end && alert >= 0)
-		fail(&err, o->end, reason, "the peer gave up: alert %s",
-		     ktls_alert_name(alert));
-	else if (o->end)
-		fail(&err, o->end, reason, "%s", ktls_reason_text(reason));
+	if (o->end)
+		explain_end(&err, o->end, c, reason);
 	else if (o->unsent)
 		fail(&err, -EPIPE, KTLS_LOST,
 		     "the peer ended before it had all of standard input");

@@ -30,6 +30,7 @@ struct ktls_conn *connection_new(int fd, const struct ktls_info *info)
 	c->info = *info;
 	c->payload = payload_of(fd);
 	c->records = RECORDS_UNKNOWN;
+	c->start_ns = clock_ns();
 	pthread_mutex_init(&c->sending, NULL);
 	return c;
 }
@@ -40,6 +41,7 @@ struct ktls_conn *connection_from(struct ktls_session *s)
 
 	if (!c)
 		return NULL;
+	c->start_ns = s->start_ns;
 	c->identity = s->identity;
 	s->identity = NULL;
 	if (s->info.tx_mode == KTLS_MODE_USER) {

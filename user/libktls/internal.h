@@ -209,6 +209,9 @@ struct ktls_conn {
 	struct secrets secrets;
 	enum ktls_reason reason;
 	int alert;			/* the peer's, or -1 */
+	ktls_trace_fn *trace;
+	void *trace_ctx;
+	uint64_t start_ns;		/* the session's */
 
 	/* Reading */
 	unsigned char *partial;		/* message whose end is yet to come */
@@ -274,6 +277,11 @@ void trace_install(struct ktls_session *s, const char *direction,
 /* Only the first of these two counts. */
 void trace_done(struct ktls_session *s);
 void trace_failed(struct ktls_session *s);
+
+/* trace_late.c: the same, of a connection, in the thread that reads */
+void trace_late_alert(const struct ktls_conn *c, int alert, bool fatal);
+void trace_late_ticket(const struct ktls_conn *c, uint32_t lifetime,
+		       size_t size);
 
 /* config.c */
 int config_use(struct ktls_config *c, gnutls_session_t tls);

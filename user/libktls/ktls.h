@@ -344,6 +344,11 @@ const struct ktls_identity *ktls_conn_identity(const struct ktls_conn *c);
  * it has no tcp_diag module.
  */
 int ktls_conn_mode(struct ktls_conn *c);
+/*
+ * What the peer sends behind the handshake: tickets and alerts, as steps of
+ * the same kind, told in the thread that reads; @fn must not use @c.
+ */
+void ktls_conn_trace(struct ktls_conn *c, ktls_trace_fn *fn, void *ctx);
 /* Why it has ended, once a call said so. */
 enum ktls_reason ktls_conn_reason(const struct ktls_conn *c);
 /* The fatal alert that the peer sent, or -1. */

@@ -120,15 +120,27 @@ void note_flag(struct note *n, const char *name, bool value)
 	note_add(n, name, "%s", value ? "yes" : "no");
 }
 
-void note_emit(struct ktls_session *s, const struct note *n)
+void note_alert(struct note *n, int alert, bool fatal)
+{
+	note_add(n, "alert", "%s", ktls_alert_name(alert));
+	note_add(n, "level", "%s", fatal ? "fatal" : "warning");
+}
+
+void note_tell(const struct note *n, ktls_trace_fn *fn, void *ctx,
+	       uint64_t start_ns)
 {
 	const struct ktls_event e = {
 		.step = n->step,
 		.from = n->from,
-		.at_ns = clock_ns() - s->start_ns,
+		.at_ns = clock_ns() - start_ns,
 		.fields = n->fields,
 		.count = n->count,
 	};
 
-	s->trace(s->trace_ctx, &e);
+	fn(ctx, &e);
+}
+
+void note_emit(struct ktls_session *s, const struct note *n)
+{
+	note_tell(n, s->trace, s->trace_ctx, s->start_ns);
 }

@@ -44,8 +44,11 @@ void note_text(struct note *n, const char *text, size_t len);
  */
 void note_bytes(struct note *n, const char *prefix, const unsigned char *data,
 		size_t len);
+void note_alert(struct note *n, int alert, bool fatal);
 /* Only where @s is traced. */
 void note_emit(struct ktls_session *s, const struct note *n);
+void note_tell(const struct note *n, ktls_trace_fn *fn, void *ctx,
+	       uint64_t start_ns);
 
 /* Numbers by IANA's names, or as 0x1301, or as GREASE. */
 void note_version(struct note *n, const char *name, uint16_t version);

@@ -35,7 +35,7 @@ int recv_fail(struct ktls_conn *c, int ret, enum ktls_reason reason, int alert)
 static int take_alert(struct ktls_conn *c, const unsigned char *alert,
 		      size_t len)
 {
-	bool v13 = c->info.version == TLS_1_3_VERSION;
+	bool v13 = c->info.version == TLS_1_3_VERSION, warning;
 
 	if (!len)		/* RFC 8446 section 5.4 */
 		return recv_fail(c, -EPROTO, KTLS_UNEXPECTED,
@@ -43,9 +43,13 @@ static int take_alert(struct ktls_conn *c, const unsigned char *alert,
 	if (len != 2)
 		return recv_fail(c, -EPROTO, KTLS_MALFORMED,
 				 ALERT_DECODE_ERROR);
+	warning = v13 ? alert[1] == ALERT_USER_CANCELED :
+			alert[0] == ALERT_WARNING;
+	trace_late_alert(c, alert[1],
+			 !warning && alert[1] != ALERT_CLOSE_NOTIFY);
 	if (alert[1] == ALERT_CLOSE_NOTIFY)
 		return end(c, 0, KTLS_OK);
-	if (v13 ? alert[1] == ALERT_USER_CANCELED : alert[0] == ALERT_WARNING)
+	if (warning)
 		return 1;
 	c->alert = alert[1];
 	return end(c, -ECONNRESET, KTLS_ALERT);

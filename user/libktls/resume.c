@@ -62,6 +62,8 @@ static int on_ticket(gnutls_session_t tls, unsigned int type, unsigned int when,
 	}
 	c->ticket_until = 0;
 	c->ticket_lifetime = msg->size >= 4 ? get32(msg->data) : 0;
+	if (c->tls)		/* the kernel's came by conn_take_ticket() */
+		trace_late_ticket(c, c->ticket_lifetime, 4 + msg->size);
 	return 0;
 }
 
@@ -186,6 +188,7 @@ int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len)
 		return bad_ticket(c, KTLS_UNEXPECTED);
 	if (++c->tickets > TICKETS_MAX)
 		return bad_ticket(c, KTLS_TOO_MANY);
+	trace_late_ticket(c, get32(msg + 4), len);
 	/* Lifetime 0 means that it is not to be kept. */
 	if (!c->resumption || !get32(msg + 4))
 		return 0;

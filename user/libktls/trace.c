@@ -91,8 +91,7 @@ void trace_alert(struct ktls_session *s, int alert, bool fatal, bool incoming)
 	if (!s->trace)
 		return;
 	note_begin(&n, KTLS_STEP_ALERT, side(s, incoming));
-	note_add(&n, "alert", "%s", ktls_alert_name(alert));
-	note_add(&n, "level", "%s", fatal ? "fatal" : "warning");
+	note_alert(&n, alert, fatal);
 	note_emit(s, &n);
 }
 

@@ -106,8 +106,10 @@ static int translate(struct ktls_conn *c, int error)
 		return a.ret;
 	if (c->in == 1)
 		c->reason = a.reason;
-	if (a.reason == KTLS_ALERT)
+	if (a.reason == KTLS_ALERT) {
 		c->alert = gnutls_alert_get(c->tls);
+		trace_late_alert(c, c->alert, true);
+	}
 	if (a.alert != ALERT_NONE && !atomic_exchange(&c->out_closed, true))
 		send_alert(c, a.alert, error);
 	return a.ret;
@@ -131,7 +133,11 @@ static ssize_t receive(struct ktls_conn *c, void *buf, size_t len)
 			return translate(c, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
 		if (n == GNUTLS_E_REHANDSHAKE)
 			refuse_renegotiation(c);
+		else
+			trace_late_alert(c, gnutls_alert_get(c->tls), false);
 	}
+	if (!n)
+		trace_late_alert(c, ALERT_CLOSE_NOTIFY, false);
 	c->idle = 0;
 	return n;
 }
