@@ -69,7 +69,7 @@ def curl_works(agent):
 def refuses(port):
     try:
         socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
 

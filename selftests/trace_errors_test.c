@@ -399,7 +399,7 @@ FIXTURE_TEARDOWN(bent)
 	ends_close(&self->e);
 }
 
-TEST_F(bent, messages_are_shown)
+TEST_F_TIMEOUT(bent, messages_are_shown, 120)
 {
 	static const unsigned char masks[] = { 0x01, 0x80, 0xff };
 	gnutls_session_t tls = self->e.s[0]->tls;

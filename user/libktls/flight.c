@@ -82,6 +82,20 @@ int flight_send(struct ktls_session *s)
 	return flight_flush(&s->flight, s->fd, MSG_DONTWAIT);
 }
 
+/*
+ * OpenSSL's alerts are not encrypted until its client has sent Finished, and
+ * GnuTLS can make nothing of them; an encrypted one is longer. GnuTLS reads a
+ * record's header, and then the rest.
+ */
+static void look_for_alert(struct ktls_session *s, const unsigned char *buf,
+			   ssize_t n)
+{
+	static const unsigned char head[] = { RECORD_ALERT, 3, 3, 0, 2 };
+
+	s->clear_alert = s->clear_head && n == 2 ? buf[1] : -1;
+	s->clear_head = n == sizeof(head) && !memcmp(buf, head, sizeof(head));
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
 	struct ktls_session *s = ptr;
@@ -103,6 +117,8 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 		gnutls_transport_set_errno(s->tls, errno);
 	else
 		s->received += n;
+	if (n > 0)
+		look_for_alert(s, buf, n);
 	s->eof = !n;
 	return n;
 }

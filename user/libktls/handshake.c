@@ -85,7 +85,7 @@ int ktls_session_new(struct ktls_session **out, struct ktls_config *c, int fd,
 	s->start_ns = clock_ns();
 	s->config = ktls_config_get(c);
 	s->info.client = c->o.client;
-	s->alert = s->error.alert_sent = s->error.alert_received = -1;
+	s->alert = s->clear_alert = s->error.alert_sent = s->error.alert_received = -1;
 	ret = attach_ulp(s);
 	if (ret)
 		goto free_session;

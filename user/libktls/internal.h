@@ -171,6 +171,8 @@ struct ktls_session {
 	const struct vhost *vhost;	/* select.c; NULL before ClientHello */
 	enum ktls_reason lack;		/* offer.c: of what in common */
 	size_t received;		/* bytes, in the handshake */
+	bool clear_head;		/* flight.c: of an alert in clear */
+	int clear_alert;		/* its number, or -1 */
 	struct ktls_config *config;
 	gnutls_session_t tls;		/* NULL once the keys have left */
 	unsigned int record_size_limit;	/* the peer's, or 0 */

@@ -282,11 +282,13 @@ static struct translation interpret(struct ktls_session *s, int error)
 }
 
 /*
- * Whatever alert comes in place of a client's certificate, in TLS 1.2 GnuTLS
- * only says that it has no certificate.
+ * An alert in clear fails to decrypt. And whatever alert comes in place of a
+ * client's certificate, in TLS 1.2 GnuTLS only says that it has no certificate.
  */
 static int unhide(struct ktls_session *s, int error)
 {
+	if (error == GNUTLS_E_DECRYPTION_FAILED && s->clear_alert >= 0)
+		return GNUTLS_E_FATAL_ALERT_RECEIVED;
 	if (error != GNUTLS_E_NO_CERTIFICATE_FOUND)
 		return error;
 	if (!s->certificate_came &&
@@ -303,7 +305,9 @@ static int explain(struct ktls_session *s, int gnutls_error)
 	struct translation t;
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		s->error.alert_received = gnutls_alert_get(s->tls);
+		s->error.alert_received = s->clear_alert >= 0 ?
+					  s->clear_alert :
+					  (int)gnutls_alert_get(s->tls);
 		trace_alert(s, s->error.alert_received, true, true);
 		return session_fail(s, -ECONNRESET, KTLS_ALERT,
 				    "the peer refused: alert %s",
