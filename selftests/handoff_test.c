@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <linux/tls.h>
 
-#include "internal.h"
+#include "handoff.h"
 #include "peer.h"
 #include "kselftest_harness.h"
 

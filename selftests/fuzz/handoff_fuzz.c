@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "handoff.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
 

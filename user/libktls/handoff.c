@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "handoff.h"
 
 /* Room for more than one, so that the surplus is seen and closed. */
 #define FDS_MAX	8

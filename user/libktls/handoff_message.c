@@ -7,7 +7,7 @@
 #include <string.h>
 #include <gnutls/crypto.h>
 
-#include "internal.h"
+#include "handoff.h"
 
 #define MAGIC	0x6b746c73u		/* "ktls" */
 #define VERSION	3

@@ -421,25 +421,6 @@ struct ktls_conn *connection_new(int fd, const struct ktls_info *info);
 /* Takes the socket, the secrets and the identity of @s. */
 struct ktls_conn *connection_from(struct ktls_session *s);
 
-/* handoff_message.c: what travels beside the descriptor */
-struct handoff_message {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t size;			/* of all that is there */
-	struct ktls_info info;
-	struct secrets secrets;
-	uint64_t limit;
-	uint8_t answer_owed;
-	uint8_t has_identity;		/* 0: the message ends here */
-	struct ktls_identity identity;
-};
-
-/* Its length. The caller wipes it. */
-size_t handoff_message_fill(struct handoff_message *m,
-			    const struct ktls_conn *c);
-/* Whole, of our version, and each field is one that we could have sent. */
-bool handoff_message_is_good(const struct handoff_message *m, size_t len);
-
 /* flight.c: 0 or -errno; -EAGAIN, -EINTR: the rest is still there */
 int flight_add(struct flight *f, const void *buf, size_t len);
 int flight_flush(struct flight *f, int fd, int flags);
