@@ -11,6 +11,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
@@ -415,6 +416,19 @@ def resumption(version):
     equal(["no", "yes", "yes", "yes"], [s["fields"]["resumed"] for s in done])
     equal(["1", "2", "3", "4"], [s["connection"].split("#")[1] for s in done])
     equal(1, plain.err.count(", resumed"))
+
+
+@rows([(f"TLS {v}, {offload}", v, offload) for v in VERSIONS
+       for offload in ("require", "never")])
+def a_ticket_that_is_there_is_not_waited_for(version, offload):
+    if offload == "require" and not KERNEL:
+        raise Skip("needs kernel TLS")
+    with s_server("-quiet", "-rev", "-tls1_" + version[-1]) as server:
+        began = time.monotonic()
+        connect(server.port, "--resume=20", "--offload", offload).is_well()
+        took = time.monotonic() - began
+    if took > 20:               # one second for each ticket
+        raise AssertionError(f"{took:.1f} s for 20 tickets")
 
 
 @rows([(v, v) for v in VERSIONS])

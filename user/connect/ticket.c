@@ -8,16 +8,22 @@
 #define WAIT_MS 1000
 
 /* What else comes is not for this connection to show. */
-static int take_some(struct ktls_conn *c, uint64_t deadline)
+static int take_some(struct ktls_conn *c)
+{
+	char waste[4096];
+
+	return ktls_recv(c, waste, sizeof(waste));
+}
+
+/* After that answer of take_some(): 0 if it is worth to ask again. */
+static int await_more(struct ktls_conn *c, int taken, uint64_t deadline)
 {
 	struct pollfd p = { .fd = ktls_conn_fd(c), .events = POLLIN };
-	char waste[4096];
-	ssize_t n = ktls_recv(c, waste, sizeof(waste));
+	int n;
 
-	if (n > 0)
-		return left_ms(deadline) ? 0 : -ETIMEDOUT;
-	if (n != -EAGAIN)
-		return n == -EINTR ? 0 : -ENOENT;
+	if (taken != -EAGAIN)
+		return (taken > 0 || taken == -EINTR) && left_ms(deadline) ?
+		       0 : -ENOENT;
 	n = poll(&p, 1, left_ms(deadline));
 	return n > 0 || (n < 0 && errno == EINTR) ? 0 : -ETIMEDOUT;
 }
@@ -25,14 +31,13 @@ static int take_some(struct ktls_conn *c, uint64_t deadline)
 int ticket_await(struct ktls_conn *c, void **out, size_t *len)
 {
 	uint64_t deadline = now_ms() + WAIT_MS;
-	int ret;
+	int taken, ret;
 
 	*out = NULL;
-	while ((ret = ktls_conn_ticket(c, out, len)) == -ENOENT)
-		if (take_some(c, deadline))
-			break;
-	/* It may have come with the end. */
-	if (ret == -ENOENT)
+	/* It may have come before any answer: data, nothing more, the end. */
+	do {
+		taken = take_some(c);
 		ret = ktls_conn_ticket(c, out, len);
+	} while (ret == -ENOENT && !await_more(c, taken, deadline));
 	return ret == -ENOENT ? 0 : ret;
 }
