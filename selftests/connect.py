@@ -209,6 +209,28 @@ def a_server_that_ends_before_it_has_all():
     equal(1, got.status)
 
 
+@rows([("some was left", bytes(64 * MB), 1, "input was not sent"),
+       ("nothing was left", b"x", 0, "")])
+def a_server_that_ends_first_says_so(data, status, text):
+    def end(tls):
+        tls.recv(1)
+        time.sleep(1)
+        goodbye(tls)
+        time.sleep(1)           # else a reset could be seen before the end
+    with over_tls(end) as server:
+        process = start(server.port, "-q")
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(data)
+            process.stdin.flush()
+        # Standard input is open: who still could type is not waited for.
+        equal(status, process.wait(20))
+        holds(text, process.stderr.read().decode())
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        process.stderr.close()
+
+
 @rows([(v, v) for v in VERSIONS])
 def without_data_it_is_over_at_once(version):
     with over_tls(echo, version=version) as server:

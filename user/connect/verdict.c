@@ -59,7 +59,7 @@ int verdict(const struct ktls_conn *c, const struct ask *a,
 		explain_end(&err, o->end, c, reason);
 	else if (o->unsent)
 		fail(&err, -EPIPE, KTLS_LOST,
-		     "the peer ended before it had all of standard input");
+		     "the peer ended, and some of standard input was not sent");
 	else
 		return STATUS_OK;
 	return tell(a, &err);
