@@ -115,11 +115,40 @@ def a_bad_peer(talk, status, text):
         equal(["failed"], [json.loads(x)["step"] for x in f][-1:])
 
 
+@rows([("another name", 3, "wrong_name", ["--name=www.example.org"],
+        lambda: over_tls(upper_line)),
+       ("no TLS", 4, "not_tls", [], lambda: Server(no_tls)),
+       ("silence", 1, "timeout", [], lambda: Server(silent)),
+       ("a cut", 6, "truncated", [],
+        lambda: over_tls(end_without_close_notify))])
+def a_failure_is_told_to_programs_once(status, reason, options, serve):
+    with serve() as server:
+        got = connect(server.port, "--json", "--trace=t", "--timeout=1",
+                      *options, data=b"x")
+    lines = [json.loads(x) for x in got.err.splitlines()]
+    failed = [x for x in lines if x.get("step") == "failed" or "error" in x]
+    equal((status, 1), (got.status, len(failed)))
+    equal(reason, failed[0].get("fields", {}).get("reason"))
+    with open("t", encoding="utf-8") as f:
+        equal(lines, [json.loads(x) for x in f])
+
+
 @test
 def nobody_listens():
     got = connect(free_port())
     equal(1, got.status)
     holds("Connection refused", got.err)
+
+
+@rows([("--trace", ["--trace=t"]), ("--json", ["--json", "--trace=t"])])
+def a_failure_without_a_step_is_in_the_trace(options):
+    got = connect(free_port(), *options)
+    equal(1, got.status)
+    with open("t", encoding="utf-8") as f:
+        text = f.read()
+    holds("Connection refused", json.loads(text)["error"])
+    if "--json" in options:
+        equal(text, got.err)
 
 
 @test

@@ -81,6 +81,9 @@ int status_of(enum ktls_reason reason);
 /* Notes a failure that is not the library's own. Returns @ret. */
 int fail(struct ktls_error *err, int ret, enum ktls_reason reason,
 	 const char *fmt, ...) PRINTF(4, 5);
+#define ERROR_LINE_MAX 8192
+/* As --json has it; the length, or 0 without memory. */
+size_t error_line(char *out, const struct ktls_error *err);
 /* Tells people, or with --json programs. Returns the exit status. */
 int tell(const struct ask *a, const struct ktls_error *err);
 
@@ -97,10 +100,7 @@ int shake(struct ktls_session *s, int fd, uint64_t deadline,
 /* ticket.c: the newest; *out NULL: none came */
 int ticket_await(struct ktls_conn *c, void **out, size_t *len);
 
-/* pump.c: until both ends have said all. The exit status */
-int pump(struct ktls_conn *c, const struct ask *a);
-
-/* verdict.c: the exit status, and a line if it is not 0 */
+/* verdict.c: 0, or -errno and @err */
 struct outcome {
 	int end;		/* ktls_recv()'s last answer */
 	bool closed;		/* our close_notify has left */
@@ -108,8 +108,8 @@ struct outcome {
 	uint64_t sent, received;
 };
 
-int verdict(const struct ktls_conn *c, const struct ask *a,
-	    const struct outcome *o);
+int verdict(const struct ktls_conn *c, const struct outcome *o,
+	    struct ktls_error *err);
 /* In words, for that reason. Returns @ret. */
 int explain_end(struct ktls_error *err, int ret, const struct ktls_conn *c,
 		enum ktls_reason reason);
@@ -188,12 +188,13 @@ int story_read(struct story *out, FILE *f, const char *path, const char *want,
 struct tape {
 	const struct ask *a;
 	FILE *file, *json;	/* NULL: not asked for, or given up */
-	int status;		/* what a lost line makes of the exit's */
+	int status;		/* what lost lines make of the exit's, or input */
 	bool keep;		/* for a diagram */
 	char connection[CONNECTION_MAX];
 	char *lines;
 	size_t used, drawn;
 	bool over;		/* the handshake is */
+	bool failed;		/* which a step has told */
 };
 
 int tape_open(struct tape *t, const struct ask *a, struct ktls_error *err);
@@ -202,8 +203,13 @@ void tape_event(void *tape, const struct ktls_event *e);
 /* A failure that libktls could not see, such as our deadline. */
 void tape_failed(struct tape *t, uint64_t at_ns,
 		 const struct ktls_error *err);
+/* What tell() does, and the file is told as well. */
+int tape_tell(struct tape *t, const struct ktls_error *err);
 void tape_draw(struct tape *t);
 int tape_close(struct tape *t);
+
+/* pump.c: until both ends have said all. 0, or -errno and @err */
+int pump(struct ktls_conn *c, struct tape *t, struct ktls_error *err);
 
 /* context.c */
 enum {

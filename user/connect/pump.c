@@ -19,10 +19,9 @@ struct buffer {
 
 struct pump {
 	struct ktls_conn *c;
-	const struct ask *a;
+	struct tape *tape;
 	struct buffer up, down;
 	bool in_ended;		/* standard input */
-	int in_status;		/* other than 0 if it could not be read */
 	bool out_broken;	/* standard output */
 	bool readable, writable;	/* the connection, until -EAGAIN */
 	bool ended;		/* the peer has, or the connection */
@@ -31,7 +30,7 @@ struct pump {
 	size_t chunk;		/* that standard output takes at once */
 	uint64_t quiet_since;
 	struct outcome so_far;
-	struct ktls_error err;
+	struct ktls_error *err;
 };
 
 static size_t filled(const struct buffer *b)
@@ -62,7 +61,7 @@ static void lose_stdin(struct pump *p)
 
 	fail(&err, -errno, KTLS_INTERNAL, "standard input: %s",
 	     strerror(errno));
-	p->in_status = tell(p->a, &err);
+	p->tape->status = tape_tell(p->tape, &err);
 	p->in_ended = true;
 }
 
@@ -89,7 +88,7 @@ static void to_stdout(struct pump *p)
 		moved(p);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		p->out_broken = true;
-		fail(&p->err, -errno, KTLS_INTERNAL, "standard output: %s",
+		fail(p->err, -errno, KTLS_INTERNAL, "standard output: %s",
 		     strerror(errno));
 	}
 }
@@ -144,7 +143,7 @@ static bool may_close(const struct pump *p)
 	if (p->so_far.closed || p->send_failed || filled(&p->up) ||
 	    !p->in_ended)
 		return false;
-	return !p->so_far.sent || p->waited || p->a->half_close;
+	return !p->so_far.sent || p->waited || p->tape->a->half_close;
 }
 
 static void close_ours(struct pump *p)
@@ -187,7 +186,7 @@ static int patience(const struct pump *p)
 {
 	if (!p->in_ended || p->ended || filled(&p->down))
 		return -1;
-	return left_ms(p->quiet_since + 1000ULL * p->a->timeout_s);
+	return left_ms(p->quiet_since + 1000ULL * p->tape->a->timeout_s);
 }
 
 /* A descriptor that has nothing to tell us would be told about for ever. */
@@ -209,7 +208,7 @@ static int await(struct pump *p)
 	int ret = poll(fds, ARRAY_SIZE(fds), patience(p));
 
 	if (ret < 0 && errno != EINTR)
-		return fail(&p->err, -errno, KTLS_INTERNAL, "poll: %s",
+		return fail(p->err, -errno, KTLS_INTERNAL, "poll: %s",
 			    strerror(errno));
 	if (ret <= 0)
 		return ret ? 0 : -ETIMEDOUT;
@@ -230,7 +229,7 @@ static int lose_patience(struct pump *p)
 		moved(p);
 		return 0;
 	}
-	return fail(&p->err, -ETIMEDOUT, KTLS_TIMEOUT,
+	return fail(p->err, -ETIMEDOUT, KTLS_TIMEOUT,
 		    "the peer neither answered nor ended the connection");
 }
 
@@ -255,19 +254,16 @@ static size_t chunk_of(int fd)
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) ? BUFFER_SIZE : PIPE_BUF;
 }
 
-int pump(struct ktls_conn *c, const struct ask *a)
+int pump(struct ktls_conn *c, struct tape *t, struct ktls_error *err)
 {
 	struct pump *p = calloc(1, sizeof(*p));
 	int ret;
 
-	if (!p) {
-		struct ktls_error err;
-
-		fail(&err, -ENOMEM, KTLS_INTERNAL, "out of memory");
-		return tell(a, &err);
-	}
+	if (!p)
+		return fail(err, -ENOMEM, KTLS_INTERNAL, "out of memory");
 	p->c = c;
-	p->a = a;
+	p->tape = t;
+	p->err = err;
 	p->readable = p->writable = true;
 	p->chunk = chunk_of(STDOUT_FILENO);
 	moved(p);
@@ -276,9 +272,8 @@ int pump(struct ktls_conn *c, const struct ask *a)
 	if (!p->so_far.closed && !p->so_far.end)
 		ktls_shutdown(c);
 	p->so_far.unsent = filled(&p->up) || p->send_failed;
-	ret = ret ? tell(a, &p->err) : verdict(c, a, &p->so_far);
 	if (!ret)
-		ret = p->in_status;
+		ret = verdict(c, &p->so_far, err);
 	free(p);
 	return ret;
 }

@@ -86,6 +86,7 @@ static int connect_one(struct run *r, unsigned int number,
 	char text[ADDRESS_TEXT];
 	int fd, ret;
 
+	tape_begin(&r->tape, "", number);	/* for what fails before */
 	ret = dial(&fd, t, deadline, &r->err);
 	if (ret)
 		return ret;
@@ -161,38 +162,35 @@ static int fetch_ticket(struct run *r, struct ktls_conn *c)
 }
 
 /* A trace that ended with "done" must not read as if all had been well. */
-static void trace_end(struct run *r, const struct ktls_conn *c, int status)
+static void trace_end(struct run *r, const struct ktls_conn *c, int ret)
 {
 	enum ktls_reason reason = ktls_conn_reason(c);
-	struct ktls_error err;
 
-	if (reason == KTLS_OK || (!status && ktls_conn_alert(c) < 0))
+	if (reason == KTLS_OK || (!ret && ktls_conn_alert(c) < 0))
 		return;
-	explain_end(&err, 0, c, reason);
-	tape_failed(&r->tape, now_ns() - r->start_ns, &err);
+	if (!ret)
+		explain_end(&r->err, 0, c, reason);
+	tape_failed(&r->tape, now_ns() - r->start_ns, &r->err);
 }
 
 static int run_all(struct run *r)
 {
 	unsigned int last = r->a->resume;
-	int status = STATUS_OK;
+	int ret = 0;
 
-	for (unsigned int i = 0; i <= last; i++) {
+	for (unsigned int i = 0; i <= last && !ret; i++) {
 		struct ktls_conn *c;
 
-		if (connect_one(r, i + 1, &c))
-			return tell(r->a, &r->err);
-		report(r, c);
-		if (i == last)
-			status = pump(c, r->a);
-		else if (fetch_ticket(r, c))
-			status = tell(r->a, &r->err);
-		trace_end(r, c, status);
-		ktls_conn_close(c);
-		if (status)
+		ret = connect_one(r, i + 1, &c);
+		if (ret)
 			break;
+		report(r, c);
+		ret = i < last ? fetch_ticket(r, c) :
+				 pump(c, &r->tape, &r->err);
+		trace_end(r, c, ret);
+		ktls_conn_close(c);
 	}
-	return status;
+	return ret ? tape_tell(&r->tape, &r->err) : STATUS_OK;
 }
 
 /* Whatever cannot be opened was named by the user. */

@@ -34,28 +34,39 @@ int fail(struct ktls_error *err, int ret, enum ktls_reason reason,
 	return ret;
 }
 
-/* The same stream as the events, so that all of it parses. */
-static void tell_json(const char *reason, const char *text)
+static const char *text_of(const struct ktls_error *err)
 {
-	char safe[4 * sizeof(((struct ktls_error *)0)->text) + 1];
+	return err->text[0] ? err->text : ktls_reason_text(err->reason);
+}
+
+size_t error_line(char *out, const struct ktls_error *err)
+{
+	char safe[4 * sizeof(err->text) + 1];
+	size_t len = 0;
 	json_t *j;
 
-	log_escape(safe, sizeof(safe), text);
-	j = json_pack("{s:s,s:s}", "error", safe, "reason", reason);
-	if (j && !json_dumpf(j, stderr, JSON_COMPACT))
-		fputc('\n', stderr);
+	log_escape(safe, sizeof(safe), text_of(err));
+	j = json_pack("{s:s,s:s}", "error", safe,
+		      "reason", ktls_reason_name(err->reason));
+	if (j)
+		len = json_dumpb(j, out, ERROR_LINE_MAX, JSON_COMPACT);
 	json_decref(j);
-	fflush(stderr);
+	if (len >= ERROR_LINE_MAX)
+		return 0;
+	if (len)
+		out[len++] = '\n';
+	return len;
 }
 
 int tell(const struct ask *a, const struct ktls_error *err)
 {
-	const char *text = err->text[0] ? err->text :
-					  ktls_reason_text(err->reason);
+	char line[ERROR_LINE_MAX];
 
+	/* The same stream as the events, so that all of it parses. */
 	if (a->json)
-		tell_json(ktls_reason_name(err->reason), text);
+		fwrite(line, 1, error_line(line, err), stderr);
 	else
-		log_warnx("%s", text);
+		log_warnx("%s", text_of(err));
+	fflush(stderr);
 	return status_of(err->reason);
 }

@@ -35,7 +35,7 @@ void tape_begin(struct tape *t, const char *peer, unsigned int number)
 {
 	snprintf(t->connection, sizeof(t->connection), "%s#%u", peer, number);
 	t->used = t->drawn = 0;
-	t->over = false;
+	t->over = t->failed = false;
 }
 
 static void keep(struct tape *t, const char *line, size_t len)
@@ -80,6 +80,7 @@ void tape_event(void *tape, const struct ktls_event *e)
 	char line[TRACE_LINE_MAX + 1];
 	size_t len, head;
 
+	t->failed |= e->step == KTLS_STEP_FAILED;
 	head = snprintf(line, sizeof(line), "{\"connection\": \"%s\", ",
 			t->connection);
 	/* Its own brace gives way to ours, which has a member more. */
@@ -110,6 +111,15 @@ void tape_failed(struct tape *t, uint64_t at_ns,
 	};
 
 	tape_event(t, &e);
+}
+
+int tape_tell(struct tape *t, const struct ktls_error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	if (!t->failed)
+		write_line(t, line, error_line(line, err));
+	return t->a->json ? status_of(err->reason) : tell(t->a, err);
 }
 
 static int parse(struct story *story, const struct tape *t)

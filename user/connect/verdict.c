@@ -44,23 +44,20 @@ int explain_end(struct ktls_error *err, int ret, const struct ktls_conn *c,
 	return fail(err, ret, reason, "%s", ktls_reason_text(reason));
 }
 
-int verdict(const struct ktls_conn *c, const struct ask *a,
-	    const struct outcome *o)
+int verdict(const struct ktls_conn *c, const struct outcome *o,
+	    struct ktls_error *err)
 {
 	enum ktls_reason reason = reason_of(c, o->end);
-	struct ktls_error err;
 
 	if (o->end && is_idle_end(o, reason))
-		return STATUS_OK;
+		return 0;
 	/* A reset that the sender heard of looks like an end to the reader. */
 	if (o->unsent && reason == KTLS_TRUNCATED)
 		reason = KTLS_LOST;
 	if (o->end)
-		explain_end(&err, o->end, c, reason);
-	else if (o->unsent)
-		fail(&err, -EPIPE, KTLS_LOST,
-		     "the peer ended, and some of standard input was not sent");
-	else
-		return STATUS_OK;
-	return tell(a, &err);
+		return explain_end(err, o->end, c, reason);
+	if (o->unsent)
+		return fail(err, -EPIPE, KTLS_LOST,
+			    "the peer ended, and some of standard input was not sent");
+	return 0;
 }
