@@ -182,6 +182,26 @@ def accepted(one):
                         )[::2])
 
 
+REFUSED = {"error": "cannot connect to \x1b[2J: refused", "reason": "lost"}
+SHOWN = b"FAILED: lost: cannot connect to \\x1b[2J: refused\n"
+
+
+@rows([("alone", [REFUSED], [], 0, True),
+       ("the first of two", [REFUSED, {"error": "later"}], [], 0, True),
+       ("of no known connection", [REFUSED, step(connection="a#1")],
+        ["--connection=a#1"], 0, False),
+       ("alone, of no known connection", [REFUSED], ["--connection=a#1"], 2,
+        False),
+       ("after steps", [step(connection="a#1"), REFUSED], [], 0, True)])
+def a_failure_that_is_no_step(trace, options, status, shown):
+    got, out, said = read(lines(*trace), *options)
+    equal((status, shown), (got, out.endswith(SHOWN)))
+    equal(shown, b"FAILED" in out)
+    equal("" if not status else 'ktls-connect: -: no connection "a#1"\n', said)
+    if trace[:1] == [REFUSED] and not options:
+        equal(SHOWN, out)
+
+
 @test
 def a_line_of_the_longest_length_is_read():
     line = lines(step(fields={"sni": ""}))[:-1]

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 	if (story_read(&story, f, "trace", NULL, &others, &err))
 		CHECK(err.text[0]);
 	else
-		CHECK(story.count);
+		CHECK(story.count || story.error.is_error);
 	fclose(f);
 	CHECK(story.count <= STORY_STEPS && others.count <= OTHERS_MAX);
 	for (size_t i = 0; i < story.count; i++)

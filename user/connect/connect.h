@@ -136,6 +136,7 @@ struct step {
 	char connection[CONNECTION_MAX];	/* "": not said */
 	struct ktls_field fields[KTLS_FIELDS_MAX];
 	size_t count;
+	bool is_error;		/* no step, but a failure; has fields only */
 	json_t *json;
 };
 
@@ -143,8 +144,8 @@ struct step {
 #define TRACE_LINE_MAX (KTLS_LINE_MAX + 256)
 
 /*
- * 1: *out is a step, for step_free(). 0: a line without one, such as a blank
- * one. -EINVAL, and what is wrong in @why.
+ * 1: *out is a step, for step_free(), or an error. 0: a blank line. -EINVAL,
+ * and what is wrong in @why.
  */
 int step_parse(struct step *out, const char *line, size_t len,
 	       const char **why);
@@ -163,10 +164,12 @@ struct story {
 	size_t count;
 	size_t bytes;		/* of the lines that they came from */
 	bool cut;		/* there was more than we hold */
+	struct step error;	/* the first that was no step, if .is_error */
 };
 
-/* Takes @s over, whether it fits or not. 0 or -ENOMEM. */
+/* Both take @s over, whether it fits or not. 0 or -ENOMEM. */
 int story_add(struct story *story, struct step *s, size_t line_len);
+void story_error(struct story *story, struct step *s);
 void story_free(struct story *story);
 
 /* load.c */

@@ -102,11 +102,20 @@ static void draw_head(const struct page *p, const struct story *story)
 	page_head(p);
 }
 
+static void draw_error(const struct page *p, const struct step *error)
+{
+	char text[TEXT_MAX];
+
+	words_fill(text, sizeof(text), step_field(error, "reason") ?
+		   "FAILED: {reason}: {text}" : "FAILED: {text}", error);
+	page_below(p, text);
+}
+
 void draw(const struct page *p, const struct story *story, size_t from)
 {
 	unsigned int context = context_of(story);
 
-	if (!from)
+	if (!from && story->count)
 		draw_head(p, story);
 	for (size_t i = from; i < story->count; i++) {
 		const struct step *s = &story->steps[i];
@@ -117,5 +126,7 @@ void draw(const struct page *p, const struct story *story, size_t from)
 		else
 			draw_step(p, s, at);
 	}
+	if (story->error.is_error)
+		draw_error(p, &story->error);
 	fflush(p->out);
 }

@@ -54,6 +54,14 @@ static int sort_in(struct story *story, struct step *s, size_t len,
 {
 	bool first = !story->count && !story->cut;
 
+	if (s->is_error) {
+		/* It does not say of which connection it is. */
+		if (want)
+			step_free(s);
+		else
+			story_error(story, s);
+		return 0;
+	}
 	if (want ? !strcmp(want, s->connection) :
 	    first || !strcmp(story->connection, s->connection)) {
 		strcpy(story->connection, s->connection);
@@ -94,7 +102,7 @@ int story_read(struct story *out, FILE *f, const char *path, const char *want,
 		if (ret < 0)
 			return fail(err, ret, KTLS_INTERNAL, "out of memory");
 	}
-	if (!ret && !out->count)
+	if (!ret && !out->count && !out->error.is_error)
 		ret = none(path, want, err);
 	return ret;
 }

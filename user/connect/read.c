@@ -108,6 +108,28 @@ static int parse_object(struct step *s, json_t *root, const char **why)
 	return ret ? ret : 1;
 }
 
+/* What --json says of a failure that is no step. */
+static bool is_error(json_t *root)
+{
+	return json_is_string(json_object_get(root, "error")) &&
+	       !json_object_get(root, "step");
+}
+
+static int parse_error(struct step *s, json_t *root)
+{
+	json_t *reason = json_object_get(root, "reason");
+
+	s->is_error = true;
+	s->fields[s->count++] = (struct ktls_field){
+		"text", json_string_value(json_object_get(root, "error"))
+	};
+	if (json_is_string(reason))
+		s->fields[s->count++] = (struct ktls_field){
+			"reason", json_string_value(reason)
+		};
+	return 1;
+}
+
 static bool is_blank(const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -132,10 +154,8 @@ int step_parse(struct step *out, const char *line, size_t len,
 	root = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(root))
 		ret = -EINVAL;
-	/* What --json says of a failure that is no step. */
-	else if (json_is_string(json_object_get(root, "error")) &&
-		 !json_object_get(root, "step"))
-		ret = 0;
+	else if (is_error(root))
+		ret = parse_error(out, root);
 	else
 		ret = parse_object(out, root, why);
 	if (ret == 1)

@@ -250,7 +250,7 @@ int run_reader(const struct ask *a)
 	ret = story_load(&story, a->read, a->connection, &others, &err);
 	page_open(&page, stdout);
 	/* What is good of a trace whose end is not is worth to be seen. */
-	if (story.count)
+	if (story.count || story.error.is_error)
 		draw(&page, &story, 0);
 	if (story.cut)
 		log_warnx("%s: only the first %d steps are shown", a->read,

@@ -24,10 +24,19 @@ int story_add(struct story *story, struct step *s, size_t line_len)
 	return 0;
 }
 
+void story_error(struct story *story, struct step *s)
+{
+	if (story->error.is_error)
+		step_free(s);
+	else
+		story->error = *s;
+}
+
 void story_free(struct story *story)
 {
 	for (size_t i = 0; i < story->count; i++)
 		step_free(&story->steps[i]);
+	step_free(&story->error);
 	free(story->steps);
 	*story = (struct story){};
 }
