@@ -261,6 +261,28 @@ def standard_output_that_is_closed(args):
     holds(b"standard output: Bad file descriptor\n", done.stderr)
 
 
+@rows([("help", ["--help"], 0), ("version", ["--version"], 0),
+       ("a diagram", ["--read=" + HERE + "/data/connect.trace"], 0),
+       ("no trace", ["--read=/dev/zero"], 2)])
+def a_reader_that_left(args, status):
+    out, other = os.pipe()
+    os.close(out)
+    done = subprocess.run([CONNECT, *args], stdout=other,
+                          stderr=subprocess.PIPE, timeout=20, check=False)
+    os.close(other)
+    equal(status, done.returncode)
+    equal(False, b"standard output" in done.stderr)
+
+
+@test
+def a_full_disk_is_no_reader_that_left():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([CONNECT, "--help"], stdout=full,
+                              stderr=subprocess.PIPE, check=False)
+    equal(5, done.returncode)
+    holds(b"No space left", done.stderr)
+
+
 @test
 def standard_output_that_breaks():
     with over_tls(lambda tls: tls.sendall(bytes(MB))) as server:

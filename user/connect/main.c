@@ -2,6 +2,7 @@
 /* ktls-connect: from the command line to the exit status. */
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,14 @@ static int run(const struct ask *a)
 	return a->read ? run_reader(a) : run_connections(a);
 }
 
+/* A pager that was left has shown enough. */
+static bool reader_left(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+}
+
 int main(int argc, char **argv)
 {
 	struct ask a;
@@ -52,7 +61,8 @@ int main(int argc, char **argv)
 	guard_secrets(STATUS_HOST);
 	status = options_read(&a, argc, argv) ? STATUS_USAGE : run(&a);
 	options_free(&a);
-	if (fflush(stdout) || ferror(stdout)) {
+	/* A connection's data is written without stdio, and must get there. */
+	if ((fflush(stdout) || ferror(stdout)) && !reader_left()) {
 		log_warn("standard output");
 		return status ? status : STATUS_HOST;
 	}
