@@ -227,6 +227,28 @@ def test_inherited_hand_off_ends_with_its_parent():
     expect("warn" not in " ".join(agent.lines), "it complains")
 
 
+def test_services_share_an_inherited_hand_off():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    handoff = f"fd:{theirs.fileno()}"
+    agent = Agent("[service shop]", "listen = 127.0.0.1:0",
+                  "certificate = cert.pem", "key = key.pem",
+                  f"handoff = {handoff}", handoff=handoff,
+                  fds=(theirs.fileno(),))
+    theirs.close()
+    server = Server("unused")
+    threading.Thread(target=server.receive, args=(ours,), daemon=True).start()
+    ports = [int(agent.wait(rf"{name}: listening on 127\.0\.0\.1:(\d+)").group(1))
+             for name in ("web", "shop")]
+    for port in ports + ports:
+        expect(agent.get(port) == LINE, "not what the server wrote")
+    agent.reload(handoff=handoff)       # one of them goes, and its end only
+    expect(agent.get(ports[0]) == LINE, "not what the server wrote")
+    expect(server.got == 5, f"{server.got} connections")
+    ours.shutdown(socket.SHUT_RDWR)
+    ours.close()
+    expect(agent.process.wait(5) == 0, "status")
+
+
 def test_name_that_is_none_is_refused():
     Server("server")
     agent = Agent()

@@ -344,6 +344,12 @@ if modprobe tls 2> /dev/null && command -v python3 > /dev/null; then
 	config handoff=fd:0
 	fails "hand-off descriptor that is no socket" 1 \
 		"hand-off socket fd:0: Socket operation on non-socket" "$ktlsd" -c conf
+	fails "hand-off descriptor that is not connected" 1 \
+		"hand-off socket fd:0: Transport endpoint is not connected" python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+os.dup2(s.fileno(), 0)
+os.execvp(sys.argv[1], sys.argv[1:])' "$ktlsd" -c conf
 	python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 s.bind("stream"); s.listen()

@@ -223,6 +223,11 @@ void report_stats(const struct service *sv);
 
 /* server.c: the hand-off socket */
 int server_prepare(struct settings *s, struct fault *f);
+/*
+ * Each service of @list that inherited its socket has a duplicate: closes what
+ * was inherited, or the server would not see when the last of them ends.
+ */
+void server_drop_inherited(const struct settings_list *list);
 void server_replace(struct service *sv, int fd);
 int server_send(struct service *sv, const struct ktls_conn *c);
 /* Calls shake_deliver() when there is room. */

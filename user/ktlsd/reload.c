@@ -60,6 +60,7 @@ static void commit(struct agent *a, struct settings_list *list)
 	struct service *sv, *next;
 	struct settings *s;
 
+	server_drop_inherited(list);
 	STAILQ_FOREACH(s, list, next)
 		listen_take(s);
 	for (sv = STAILQ_FIRST(&a->services); sv; sv = next) {

@@ -2,6 +2,7 @@
 /* The hand-off socket: to a server that listens, or inherited from one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -65,23 +66,42 @@ static int reach(const char *path)
 	return fd;
 }
 
-static int inherit(const char *text)
+static int number_of(const char *handoff)
 {
-	int type = 0, domain = 0, fd;
-	socklen_t len = sizeof(int);
+	const char *text = handoff + strlen("fd:");
 	char *end;
+	long fd = strtol(text, &end, 10);
 
-	fd = strtol(text, &end, 10);
-	if (end == text || *end || fd < 0)
-		return -EINVAL;
+	return end == text || *end || fd < 0 || fd > INT_MAX ? -EINVAL : fd;
+}
+
+/* A duplicate: another service may have the same, and each closes its own. */
+static int inherit(const char *handoff)
+{
+	int type = 0, domain = 0, fd = number_of(handoff);
+	struct sockaddr_un peer;
+	socklen_t len = sizeof(int), size = sizeof(peer);
+
+	if (fd < 0)
+		return fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
 	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
 		return -errno;
 	if (type != SOCK_SEQPACKET || domain != AF_UNIX)
 		return -EPROTOTYPE;
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
+	if (getpeername(fd, (struct sockaddr *)&peer, &size))
 		return -errno;
-	return fd;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return fd < 0 ? -errno : fd;
+}
+
+void server_drop_inherited(const struct settings_list *list)
+{
+	const struct settings *s;
+
+	STAILQ_FOREACH(s, list, next)
+		if (s->server >= 0 && is_inherited(s))
+			close(number_of(s->handoff));
 }
 
 /* Others may wait already, if the last server stopped reading and stayed. */
@@ -116,8 +136,7 @@ int server_prepare(struct settings *s, struct fault *f)
 	/* A descriptor that was not ours at the start is another's by now. */
 	if (is_inherited(s) && sv->agent->running)
 		return refuse(s, "it can be inherited at the start only", f);
-	s->server = is_inherited(s) ? inherit(s->handoff + 3) :
-				      reach(s->handoff);
+	s->server = is_inherited(s) ? inherit(s->handoff) : reach(s->handoff);
 	return s->server < 0 ? refuse(s, strerror(-s->server), f) : 0;
 }
 
