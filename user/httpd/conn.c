@@ -151,14 +151,12 @@ static void receive(struct conn *c)
 
 	memcpy(buf, c->in ? c->in : "", c->in_len);
 	n = ktls_recv(c->tls, buf + c->in_len, REQUEST_MAX - c->in_len);
-	if (n > 0) {
+	if (n > 0)
 		serve(c, c->in_len + n);
-	} else if (n == 0) {
-		ktls_shutdown(c->tls);	/* it may not be there to see it */
-		conn_free(c);
-	} else if (n != -EAGAIN && n != -EINTR) {
+	else if (n == 0)
+		close_begin(c);		/* it may still read what we sent */
+	else if (n != -EAGAIN && n != -EINTR)
 		fail(c, n);
-	}
 }
 
 static void resume(struct conn *c)
