@@ -225,7 +225,10 @@ rejects "address of another service" 7 'shop: 127.0.0.1:5 is in use by [service 
 	handoff = server
 EOF
 rejects "unknown section" 2 'unknown section [server web]; valid: [service NAME]' <<-'EOF'
+	# comment
 	[server web]
+	; comment
+
 	key = key.pem
 EOF
 for text in ' listen = 127.0.0.1:1' ']' '; comment'; do
@@ -238,7 +241,7 @@ rejects "section that lacks an option" 1 '[service web] lacks the option "listen
 	[service web]
 	key = key.pem
 EOF
-rejects "second section of one name" 9 "a second section [service web]" <<-'EOF'
+rejects "second section of one name" 8 "a second section [service web]" <<-'EOF'
 	# comment
 
 	[service web]
@@ -247,6 +250,7 @@ rejects "second section of one name" 9 "a second section [service web]" <<-'EOF'
 	key = k
 	handoff = h
 	[service web]
+
 	key = k
 EOF
 rejects "line that is neither" 2 "neither" <<-'EOF'
@@ -261,7 +265,7 @@ rejects "line that is too long" 2 "the line is longer than" <<-EOF
 	[service web]
 	key = $(printf '%0300d' 0)
 EOF
-rejects "name that is too long" 2 "a service name is at most 40 bytes long" <<-EOF
+rejects "name that is too long" 1 "a service name is at most 40 bytes long" <<-EOF
 	[service $(printf '%041d' 0)]
 	key = key.pem
 EOF

@@ -19,6 +19,10 @@ struct parser {
 
 #define bad(p, fmt, ...) \
 	fault_set((p)->fault, EXIT_CONFIG, (p)->line, fmt, ##__VA_ARGS__)
+/* inih tells of a section with its first option only, lines below. */
+#define bad_section(p, fmt, ...) \
+	fault_set((p)->fault, EXIT_CONFIG, (p)->section_line, fmt, \
+		  ##__VA_ARGS__)
 
 /* A section ends where the next begins: then it must be complete. */
 static int end_section(struct parser *p)
@@ -30,9 +34,8 @@ static int end_section(struct parser *p)
 	p->section = NULL;
 	if (s)
 		return options_check(s, p->fault);
-	return fault_set(p->fault, EXIT_CONFIG, p->section_line,
-			 "a section without options; valid: %s",
-			 option_names());
+	return bad_section(p, "a section without options; valid: %s",
+			   option_names());
 }
 
 /* inih drops what follows the bracket, an option that looks given too. */
@@ -85,14 +88,15 @@ static int start_section(struct parser *p, const char *title)
 	if (!p->section_line)
 		return bad(p, "an option before any section; begin with [service NAME]");
 	if (strncmp(title, "service ", strlen("service ")) || !*name)
-		return bad(p, "unknown section [%s]; valid: [service NAME]",
-			   title);
+		return bad_section(p, "unknown section [%s]; valid: [service NAME]",
+				   title);
 	if (strlen(name) > NAME_MAX_LEN)
-		return bad(p, "a service name is at most %d bytes long",
-			   NAME_MAX_LEN);
+		return bad_section(p, "a service name is at most %d bytes long",
+				   NAME_MAX_LEN);
 	STAILQ_FOREACH(s, p->out, next)
 		if (!strcmp(s->name, name))
-			return bad(p, "a second section [service %s]", name);
+			return bad_section(p, "a second section [service %s]",
+					   name);
 	s = settings_new(name, p->section_line);
 	if (!s)
 		return fault_set(p->fault, EXIT_SYSTEM, p->line, "%s",
