@@ -631,16 +631,29 @@ MISTAKES = (
     (2, "newline", ("--tls", "alpn=x\nhandoff=y")),
     (2, "--tls: more than 32", ("--tls", "alpn=x") * 33),
     (2, "--listen", ("--root", "www", "--handoff", "x", "--tls", "alpn=x")),
-    (2, 'unknown option "colour"', alone() + ("--tls", "colour=red")),
-    (2, "no address", alone(listen="nonsense")),
+    (2, 'ktlsd: --tls colour: unknown option "colour"; valid: listen, '
+     "certificate, key, staple, strict_sni, alpn, client_auth,",
+     alone() + ("--tls", "alpn=x", "--tls", "colour=red")),
+    (2, "ktlsd: --tls handoff: handoff is given twice",
+     alone() + ("--tls", "handoff=fd:0")),
+    (2, "ktlsd: --tls: min_version is above max_version",
+     alone() + ("--tls", "min_version=1.3", "--tls", "max_version = 1.2")),
+    (2, "ktlsd: --tls key: key is given twice",
+     alone() + ("--tls", "key=pkcs11:x?pin-value=1")),
+    (2, "ktlsd: --listen: \"nonsense\" is no address",
+     alone(listen="nonsense")),
     (1, "nowhere", ("--root", "nowhere", "--handoff", "x")),
     (1, "www/index.html", ("--root", "www/index.html", "--handoff", "x")),
     (1, "nowhere/x", ("--root", "www", "--handoff", "nowhere/x")),
     (1, "www/index.html", ("--root", "www", "--handoff", "www/index.html")),
-    (1, "missing.pem", alone(cert="missing.pem")),
-    (1, "missing.pem", alone(key="missing.pem")),
-    (1, "ca.key", alone(key="certs/ca.key")),
-    (1, str(PORT), alone(listen=f"[::]:{PORT}")),
+    (1, "ktlsd: --certificate: httpd: certificate missing.pem: No such",
+     alone(cert="missing.pem")),
+    (1, "ktlsd: --key: httpd: key missing.pem: No such",
+     alone(key="missing.pem")),
+    (1, "ktlsd: --certificate: httpd: key certs/ca.key does not belong to",
+     alone(key="certs/ca.key")),
+    (1, f"ktlsd: --listen: httpd: cannot listen on [::]:{PORT}",
+     alone(listen=f"[::]:{PORT}")),
 )
 
 
@@ -658,6 +671,7 @@ def options_reach_the_private_agent_and_it_reloads(_):
             os.kill(server.agent(), signal.SIGHUP)
             eventually(lambda: len(server.said("in force anew")) == count,
                        "reload of the private agent")
+        equal([], server.said("/proc/"))
         equal(0, server.stop())
 
 

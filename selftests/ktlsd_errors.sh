@@ -154,9 +154,9 @@ refuses "cipher given twice, in two lines" 1 'web: cipher "AES-128-GCM" is given
 	ciphers=AES-128-GCM ciphers=AES-128-GCM
 refuses "pin that is too long" 2 'conf:6: "0' pins="$(printf '%065d' 0)"
 refuses "pins without client_auth" 2 "conf:6: pins has no use" pins="$(printf '%064d' 0)"
-refuses "client_auth without ca" 2 'conf:1: [service web] has client_auth without "ca"' \
+refuses "client_auth without ca" 2 'conf:1: client_auth lacks its "ca": who may' \
 	client_auth=require
-refuses "min_version above max_version" 2 "min_version above its max_version" \
+refuses "min_version above max_version" 2 "conf:1: min_version is above max_version" \
 	min_version=1.3 max_version=1.2
 
 # --- files of options, several certificates ------------------------------------

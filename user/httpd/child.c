@@ -44,6 +44,34 @@ static int write_config(const struct child_options *o, int handoff)
 	return ret;
 }
 
+/* "--tls OPTION"; what is behind it may be a PIN. */
+static const char *name_of(const char *line)
+{
+	char *name;
+
+	if (asprintf(&name, "--tls %.*s", (int)strcspn(line, " \t="), line) < 0)
+		return "--tls";
+	return name;
+}
+
+/* Which of our options each line of write_config() is, for its messages. */
+static void add_names(const char **argv, const struct child_options *o)
+{
+	static const char *const first[] = {
+		"--tls", "--listen", "--certificate", "--key", "--tls",
+	};
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		*argv++ = "-n";
+		*argv++ = first[i];
+	}
+	for (unsigned int i = 0; i < o->lines_count; i++) {
+		*argv++ = "-n";
+		*argv++ = name_of(o->lines[i]);
+	}
+	*argv = NULL;
+}
+
 /* The ktlsd of our own build, as it lies beside us; else the installed one. */
 static const char *find_agent(char *path, size_t size)
 {
@@ -61,13 +89,18 @@ static const char *find_agent(char *path, size_t size)
 }
 
 /* Two descriptors go along, and no signal setting of ours. */
-static _Noreturn void become_agent(pid_t parent, int config, int handoff)
+static _Noreturn void become_agent(pid_t parent, int config, int handoff,
+				   const struct child_options *o)
 {
-	char path[PATH_MAX], arg[32];
+	char path[PATH_MAX], file[32];
 	const char *agent = find_agent(path, sizeof(path));
+	const char *argv[3 + 2 * (5 + CHILD_LINES_MAX) + 1] = {
+		"ktlsd", "-c", file,
+	};
 	sigset_t none;
 
-	snprintf(arg, sizeof(arg), "/proc/self/fd/%d", config);
+	add_names(argv + 3, o);
+	snprintf(file, sizeof(file), "/proc/self/fd/%d", config);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1);		/* too late to be told of its end */
@@ -77,7 +110,7 @@ static _Noreturn void become_agent(pid_t parent, int config, int handoff)
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execl(agent, "ktlsd", "-c", arg, (char *)NULL);
+	execv(agent, (char *const *)argv);
 	log_warn("%s", agent);
 	_exit(1);
 }
@@ -93,7 +126,7 @@ int child_start(pid_t *pid, const struct child_options *o)
 	config = write_config(o, pair[1]);
 	*pid = config < 0 ? -1 : fork();
 	if (!*pid)
-		become_agent(parent, config, pair[1]);
+		become_agent(parent, config, pair[1], o);
 	if (config >= 0)
 		close(config);
 	close(pair[1]);

@@ -111,7 +111,7 @@ void agent_run(struct agent *a, struct settings_list *list)
 	watch_signals(a);
 	if (reload_apply(a, list, &f))
 		log_fatalx(f.status, "%s",
-			   fault_text(text, sizeof(text), a->file, &f));
+			   fault_text(text, sizeof(text), &a->source, &f));
 	check(loop_run(&a->loop));
 	a->ending = true;
 	free_all(&a->services);

@@ -35,7 +35,7 @@ static int end_section(struct parser *p)
 	if (s)
 		return options_check(s, p->fault);
 	return bad_section(p, "a section without options; valid: %s",
-			   option_names());
+			   option_names(0));
 }
 
 /* inih drops what follows the bracket, an option that looks given too. */

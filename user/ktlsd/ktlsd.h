@@ -35,6 +35,13 @@ struct fault {
 	char text[1024];
 };
 
+/* Where the text of the configuration is, and what it is called in messages. */
+struct source {
+	const char *file;
+	char **names;			/* of its lines, or NULL: their number */
+	int names_count;
+};
+
 struct listener {
 	struct watch watch;		/* fd -1 when not open */
 	struct service *service;
@@ -133,7 +140,7 @@ struct service {
 STAILQ_HEAD(services, service);
 
 struct agent {
-	const char *file;		/* the configuration */
+	struct source source;
 	struct loop loop;
 	struct services services;
 	struct services retired;
@@ -152,7 +159,8 @@ struct agent {
 int config_read(struct settings_list *out, const char *file, struct fault *f);
 
 /* options.c */
-const char *option_names(void);
+/* Those that may be given where @seen are. */
+const char *option_names(uint32_t seen);
 int option_set(struct settings *s, int line, const char *name,
 	       const char *value, struct fault *f);
 int options_check(const struct settings *s, struct fault *f);
@@ -166,7 +174,7 @@ int list_pins(int line, const char *value, struct fault *f);
 int fault_set(struct fault *f, int status, int line, const char *fmt, ...)
 	PRINTF(4, 5);
 /* The whole sentence, into @size bytes: returns @out. */
-const char *fault_text(char *out, size_t size, const char *file,
+const char *fault_text(char *out, size_t size, const struct source *from,
 		       const struct fault *f);
 struct settings *settings_new(const char *name, int line);
 struct settings *settings_get(struct settings *s);

@@ -13,11 +13,12 @@
 #include "ktlsd.h"
 
 static const char usage[] =
-	"Usage: ktlsd [-t] [-c FILE]\n"
+	"Usage: ktlsd [-t] [-c FILE [-n NAME]...]\n"
 	"Makes TLS handshakes, gives the keys to the kernel, and hands the\n"
 	"sockets to servers that then read and write plaintext.\n"
 	"\n"
 	"  -c, --config FILE  configuration (default /etc/ktlsd.conf)\n"
+	"  -n, --name NAME    what messages call its next line\n"
 	"  -t, --test         test the configuration, then exit\n"
 	"  -V, --version      print the version, then exit\n"
 	"  -h, --help         print this text, then exit\n"
@@ -27,6 +28,7 @@ static const char usage[] =
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
+	{ "name", required_argument, NULL, 'n' },
 	{ "test", no_argument, NULL, 't' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -61,34 +63,49 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-static void load(struct settings_list *out, const char *file, bool test)
+static void load(struct settings_list *out, const struct source *from,
+		 bool test)
 {
 	char text[sizeof(struct fault)];
 	const struct settings *s;
 	struct fault f;
-	int ret = settings_load(out, file, &f);
+	int ret = settings_load(out, from->file, &f);
 
 	STAILQ_FOREACH(s, out, next)
 		if (!ret && test)
 			ret = trace_test(s, &f);
 	if (ret)
 		log_fatalx(ret, "%s",
-			   fault_text(text, sizeof(text), file, &f));
+			   fault_text(text, sizeof(text), from, &f));
 }
 
 struct choice {
-	const char *file;
+	struct source source;
 	bool test;
 };
+
+/* There are no more of them than arguments. */
+static void add_name(struct source *out, char *name, int argc)
+{
+	if (!out->names)
+		out->names = calloc(argc, sizeof(*out->names));
+	if (!out->names)
+		log_fatal(EXIT_SYSTEM, "--name");
+	out->names[out->names_count++] = name;
+}
 
 static void parse_options(struct choice *out, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:tVh", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "c:n:tVh", long_options,
+				NULL)) != -1)
 		switch (c) {
 		case 'c':
-			out->file = optarg;
+			out->source.file = optarg;
+			break;
+		case 'n':
+			add_name(&out->source, optarg, argc);
 			break;
 		case 't':
 			out->test = true;
@@ -109,22 +126,23 @@ static void parse_options(struct choice *out, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct choice choice = { .file = "/etc/ktlsd.conf" };
+	struct choice choice = { .source.file = "/etc/ktlsd.conf" };
 	struct settings_list list;
 	struct agent agent = {};
 
 	log_init("ktlsd");
 	parse_options(&choice, argc, argv);
 	guard_secrets(EXIT_SYSTEM);
-	load(&list, choice.file, choice.test);
+	load(&list, &choice.source, choice.test);
 	if (choice.test) {
-		printf("configuration %s is good\n", choice.file);
+		printf("configuration %s is good\n", choice.source.file);
 	} else {
 		check_module();
 		raise_descriptors();
-		agent.file = choice.file;
+		agent.source = choice.source;
 		agent_run(&agent, &list);
 	}
 	settings_drop(&list);
+	free(choice.source.names);
 	return 0;
 }

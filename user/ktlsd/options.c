@@ -94,14 +94,22 @@ static int no_memory(struct fault *f)
 	return fault_set(f, EXIT_SYSTEM, 0, "%s", strerror(ENOMEM));
 }
 
-const char *option_names(void)
+static bool may_follow(uint32_t seen, size_t i)
+{
+	return !(seen & 1u << i) || is_list(&options[i]) ||
+	       options[i].kind == PAIR;
+}
+
+const char *option_names(uint32_t seen)
 {
 	static char names[512];
 	size_t used = 0;
 
 	for (size_t i = 0; i < OPTIONS_COUNT; i++)
-		used += snprintf(names + used, sizeof(names) - used, "%s%s",
-				 i ? ", " : "", options[i].name);
+		if (may_follow(seen, i))
+			used += snprintf(names + used, sizeof(names) - used,
+					 "%s%s", used ? ", " : "",
+					 options[i].name);
 	return names;
 }
 
@@ -242,9 +250,9 @@ int option_set(struct settings *s, int line, const char *name,
 	if (i == OPTIONS_COUNT)
 		return fault_set(f, EXIT_CONFIG, line,
 				 "unknown option \"%s\"; valid: %s", name,
-				 option_names());
+				 option_names(s->seen));
 	o = &options[i];
-	if ((s->seen & 1u << i) && !is_list(o) && o->kind != PAIR)
+	if (!may_follow(s->seen, i))
 		return fault_set(f, EXIT_CONFIG, line, "%s is given twice",
 				 name);
 	if (!value || !*value)
@@ -262,12 +270,10 @@ static int check_together(const struct settings *s, struct fault *f)
 	if (o->min_version && o->max_version &&
 	    o->min_version > o->max_version)
 		return fault_set(f, EXIT_CONFIG, s->line,
-				 "[service %s] has a min_version above its max_version",
-				 s->name);
+				 "min_version is above max_version");
 	if (o->auth && !o->ca)
 		return fault_set(f, EXIT_CONFIG, s->line,
-				 "[service %s] has client_auth without \"ca\": who may issue the clients' certificates?",
-				 s->name);
+				 "client_auth lacks its \"ca\": who may issue the clients' certificates?");
 	if (!o->auth && (o->ca || o->pins))
 		return fault_set(f, EXIT_CONFIG, settings_line(o->ca ?: o->pins),
 				 "%s has no use without client_auth = request or require",

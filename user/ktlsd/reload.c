@@ -95,15 +95,17 @@ void reload(struct agent *a)
 	char text[sizeof(struct fault)];
 	struct settings_list list;
 	struct fault f;
-	int ret = settings_load(&list, a->file, &f);
+	int ret = settings_load(&list, a->source.file, &f);
 
 	if (!ret)
 		ret = reload_apply(a, &list, &f);
 	if (!ret) {
-		log_info("configuration %s is in force anew", a->file);
+		log_info("configuration %s is in force anew",
+			 a->source.names_count ? "of the command line" :
+						 a->source.file);
 		return;
 	}
 	settings_drop(&list);
 	log_warnx("%s; the old configuration stays in force",
-		  fault_text(text, sizeof(text), a->file, &f));
+		  fault_text(text, sizeof(text), &a->source, &f));
 }

@@ -21,11 +21,14 @@ int fault_set(struct fault *f, int status, int line, const char *fmt, ...)
 	return status;
 }
 
-const char *fault_text(char *out, size_t size, const char *file,
+const char *fault_text(char *out, size_t size, const struct source *from,
 		       const struct fault *f)
 {
-	if (f->line)
-		snprintf(out, size, "%s:%d: %s", file, f->line, f->text);
+	if (f->line && f->line <= from->names_count)
+		snprintf(out, size, "%s: %s", from->names[f->line - 1],
+			 f->text);
+	else if (f->line)
+		snprintf(out, size, "%s:%d: %s", from->file, f->line, f->text);
 	else
 		snprintf(out, size, "%s", f->text);
 	return out;
