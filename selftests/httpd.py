@@ -668,11 +668,57 @@ def options_reach_the_private_agent_and_it_reloads(_):
             with context.wrap_socket(raw, server_hostname="localhost") as s:
                 equal(("http/1.1", "TLSv1.2"),
                       (s.selected_alpn_protocol(), s.version()))
-            os.kill(server.agent(), signal.SIGHUP)
+            # To either of them: the file server passes it on.
+            os.kill(server.agent() if count == 3 else server.process.pid,
+                    signal.SIGHUP)
             eventually(lambda: len(server.said("in force anew")) == count,
                        "reload of the private agent")
         equal([], server.said("/proc/"))
         equal(0, server.stop())
+
+
+@test
+def a_reload_that_fails_names_the_option(_):
+    shutil.copytree("certs", "others")
+    with Server(*alone("others/cert.pem", "others/key.pem",
+                       f"[::]:{PORT + 1}")[2:], port=PORT + 1,
+                alone=False) as server:
+        server.wait_for("listening")
+        os.unlink("others/key.pem")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ktlsd: --key: httpd: key others/key.pem: No such file"
+                        ".*; the old configuration stays in force")
+        with Client(PORT + 1) as c:
+            equal(200, c.get("/")[0])
+        equal(0, server.stop())
+
+
+def blocks_hup(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"SigBlk:\s+(\w+)", f.read()).group(1), 16) & 1
+
+
+@test
+def an_early_reload_waits_for_the_agent(_):
+    with Server(*alone(listen=f"[::]:{PORT + 1}")[2:], port=PORT + 1,
+                alone=False) as server:
+        eventually(lambda: blocks_hup(server.process.pid), "its signals")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("listening")
+        with Client(PORT + 1) as c:
+            equal(200, c.get("/")[0])
+        equal(0, server.stop())
+
+
+@test
+def without_a_private_agent_there_is_nothing_to_reload(_):
+    with Server("--handoff", "h.sock", port=PORT + 1, alone=False) as s:
+        eventually(lambda: os.path.exists("h.sock"), "h.sock")
+        s.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        equal(None, s.process.poll())
+        equal([], s.said())
+        equal(0, s.stop())
 
 
 @test

@@ -88,7 +88,10 @@ static const char *find_agent(char *path, size_t size)
 	return KTLSD_PATH;
 }
 
-/* Two descriptors go along, and no signal setting of ours. */
+/*
+ * Two descriptors go along, and no signal setting of ours but one: a SIGHUP
+ * that comes early waits until it can be obeyed.
+ */
 static _Noreturn void become_agent(pid_t parent, int config, int handoff,
 				   const struct child_options *o)
 {
@@ -97,7 +100,7 @@ static _Noreturn void become_agent(pid_t parent, int config, int handoff,
 	const char *argv[3 + 2 * (5 + CHILD_LINES_MAX) + 1] = {
 		"ktlsd", "-c", file,
 	};
-	sigset_t none;
+	sigset_t blocked;
 
 	add_names(argv + 3, o);
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", config);
@@ -108,8 +111,9 @@ static _Noreturn void become_agent(pid_t parent, int config, int handoff,
 	fcntl(config, F_SETFD, 0);
 	fcntl(handoff, F_SETFD, 0);
 	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGHUP);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	execv(agent, (char *const *)argv);
 	log_warn("%s", agent);
 	_exit(1);

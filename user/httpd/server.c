@@ -43,8 +43,10 @@ static void on_signal(struct watch *w, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGCHLD)
 		reap(s);
-	else
+	else if (info.ssi_signo != SIGHUP)
 		s->loop.stop = true;
+	else if (s->child)
+		kill(s->child, SIGHUP);
 }
 
 static int watch_signals(struct server *s)
@@ -55,6 +57,7 @@ static int watch_signals(struct server *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signals.ready = on_signal;
