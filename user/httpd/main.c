@@ -52,17 +52,38 @@ static const char usage[] =
 "  --verbose             one line per request on standard error\n"
 "  --help, --version\n";
 
-static unsigned int number(const char *name, const char *text, int base,
-			   unsigned long max)
+/* False: it is no number from @min to @max. */
+static bool parse(unsigned int *out, const char *text, int base,
+		  unsigned long min, unsigned long max)
 {
 	char *end;
 	unsigned long n;
 
 	errno = 0;
 	n = strtoul(text, &end, base);
-	if (*text < '0' || *text > '9' || *end || errno || n > max)
-		log_fatalx(2, "--%s: %s is not a number up to %lu", name, text,
-			   max);
+	*out = n;
+	return *text >= '0' && *text <= '9' && !*end && !errno && n >= min &&
+	       n <= max;
+}
+
+static unsigned int number(const char *name, const char *text,
+			   unsigned long max)
+{
+	unsigned int n;
+
+	if (!parse(&n, text, 10, 1, max))
+		log_fatalx(2, "--%s: %s is not a number from 1 to %lu", name,
+			   text, max);
+	return n;
+}
+
+static unsigned int mode(const char *text)
+{
+	unsigned int n;
+
+	if (!parse(&n, text, 8, 0, 0777))
+		log_fatalx(2, "--handoff-mode: %s is no mode; valid: octal, 0 to 0777",
+			   text);
 	return n;
 }
 
@@ -110,13 +131,13 @@ static void set(struct options *o, int opt)
 		o->handoff = optarg;
 		return;
 	case MODE:
-		o->mode = number("handoff-mode", optarg, 8, 0777);
+		o->mode = mode(optarg);
 		return;
 	case MAX:
-		o->max = number("max-connections", optarg, 10, 1000000);
+		o->max = number("max-connections", optarg, 1000000);
 		return;
 	case IDLE:
-		o->idle = number("idle-timeout", optarg, 10, 86400);
+		o->idle = number("idle-timeout", optarg, 86400);
 		return;
 	case 'v':
 		o->verbose = true;
@@ -142,8 +163,6 @@ static void check(const struct options *o)
 		log_fatalx(2, "--listen needs --certificate and --key");
 	if (o->agent.lines_count && !o->agent.listen)
 		log_fatalx(2, "--tls is for --listen: configure the agent");
-	if (!o->max || !o->idle)
-		log_fatalx(2, "--max-connections, --idle-timeout: not 0");
 }
 
 static void connect_agent(struct server *s, const struct options *o)
