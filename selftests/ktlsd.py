@@ -6,10 +6,12 @@ The receiving server is this script: it takes descriptors from the hand-off
 socket, and writes a line of plaintext to each.
 """
 import os
+import re
 import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -308,6 +310,22 @@ def test_statistics_count_by_reason():
     for reason in ("hangup 1", "timeout 1", "not_tls 1"):
         expect(reason in line.group(1), line.group(1))
     agent.wait(r"is not.*\(reason not_tls, sent alert unexpected_message\)")
+    expect(agent.end() == 0, "status")
+
+
+def test_client_that_leaves_at_once_is_named():
+    Server("server")
+    agent = Agent()
+    agent.process.send_signal(signal.SIGSTOP)
+    s = agent.connect()
+    name = "%s:%d" % s.getsockname()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()                           # RST, before it is accepted
+    agent.process.send_signal(signal.SIGCONT)
+    agent.wait(rf'^ktlsd: web: {re.escape(name)}, name "", \d+ ms: '
+               r"the peer left before .*\(reason hangup\)$")
+    agent.process.send_signal(signal.SIGUSR1)
+    agent.wait("1 failed, hangup 1$")
     expect(agent.end() == 0, "status")
 
 

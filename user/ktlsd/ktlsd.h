@@ -216,8 +216,9 @@ void listen_update(struct service *sv);	/* after any change of its reasons */
 void listen_close(struct service *sv);
 void listeners_free(struct listeners *list);
 
-/* shaker.c: takes @fd over */
-void shake_start(struct service *sv, int fd);
+/* shaker.c: takes @fd over, a connection from @peer */
+void shake_start(struct service *sv, int fd,
+		 const struct sockaddr_storage *peer);
 /* 0: @sh is gone, one way or the other. -EAGAIN: it waits for room. */
 int shake_deliver(struct shake *sh);
 /* @text: NULL when it was handed over. */
@@ -227,6 +228,10 @@ uint64_t now_ns(void);
 /* report.c: the lines of the log */
 void report_connection(const struct shake *sh, enum ktls_reason reason,
 		       const char *text);
+/* It has left, or there is no room for it, before a handshake began. */
+void report_refused(const struct service *sv,
+		    const struct sockaddr_storage *peer,
+		    enum ktls_reason reason, const char *text);
 void report_stats(const struct service *sv);
 
 /* server.c: the hand-off socket */

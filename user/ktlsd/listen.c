@@ -42,13 +42,15 @@ static bool is_shortage(int err)
 
 static int take_one(struct service *sv, const struct listener *l)
 {
-	int fd = accept4(l->watch.fd, NULL, NULL,
+	struct sockaddr_storage peer = {};
+	socklen_t len = sizeof(peer);
+	int fd = accept4(l->watch.fd, (struct sockaddr *)&peer, &len,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
 	sv->warned = false;
-	shake_start(sv, fd);
+	shake_start(sv, fd, &peer);
 	return 0;
 }
 

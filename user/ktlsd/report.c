@@ -84,6 +84,17 @@ void report_connection(const struct shake *sh, enum ktls_reason reason,
 		 log_escape(sni, sizeof(sni), info->sni), l.text);
 }
 
+void report_refused(const struct service *sv,
+		    const struct sockaddr_storage *peer,
+		    enum ktls_reason reason, const char *text)
+{
+	char name[ADDRESS_TEXT];
+
+	log_info("%s: %s, name \"\", 0 ms: %s (reason %s)", sv->settings->name,
+		 address_text(name, sizeof(name), peer), text,
+		 ktls_reason_name(reason));
+}
+
 void report_stats(const struct service *sv)
 {
 	const struct stats *stats = &sv->stats;

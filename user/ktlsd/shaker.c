@@ -133,23 +133,26 @@ static void on_deadline(struct timer *t)
 	shake_end(sh, sh->waiting ? KTLS_OK : KTLS_TIMEOUT, reason);
 }
 
-static void refuse(struct service *sv, int fd, int err)
+static void refuse(struct service *sv, int fd,
+		   const struct sockaddr_storage *peer, int err)
 {
 	bool left = err == -ENOTCONN;	/* before we came to it */
+	enum ktls_reason reason = left ? KTLS_HANGUP : KTLS_INTERNAL;
 
-	sv->stats.failed[left ? KTLS_HANGUP : KTLS_INTERNAL]++;
-	errno = -err;
-	log_warn("%s: connection closed before its handshake", sv->settings->name);
+	sv->stats.failed[reason]++;
+	report_refused(sv, peer, reason, left ?
+		       "the peer left before its handshake" : strerror(-err));
 	close(fd);
 }
 
-void shake_start(struct service *sv, int fd)
+void shake_start(struct service *sv, int fd,
+		 const struct sockaddr_storage *peer)
 {
 	struct shake *sh = calloc(1, sizeof(*sh));
 	int ret;
 
 	if (!sh) {
-		refuse(sv, fd, -ENOMEM);
+		refuse(sv, fd, peer, -ENOMEM);
 		return;
 	}
 	sh->watch.fd = fd;
@@ -178,5 +181,5 @@ free_session:
 put_settings:
 	settings_put(sh->settings);
 	free(sh);
-	refuse(sv, fd, ret);
+	refuse(sv, fd, peer, ret);
 }
