@@ -154,6 +154,10 @@ refuses "cipher given twice, in two lines" 1 'web: cipher "AES-128-GCM" is given
 	ciphers=AES-128-GCM ciphers=AES-128-GCM
 refuses "pin that is too long" 2 'conf:6: "0' pins="$(printf '%065d' 0)"
 refuses "pins without client_auth" 2 "conf:6: pins has no use" pins="$(printf '%064d' 0)"
+refuses "ticket_key without tickets" 2 \
+	"conf:6: ticket_key has no use with tickets = no" ticket_key=none tickets=no
+refuses "ticket_lifetime without tickets" 2 \
+	"conf:1: ticket_lifetime has no use with tickets = no" tickets=no ticket_lifetime=5
 refuses "client_auth without ca" 2 'conf:1: client_auth lacks its "ca": who may' \
 	client_auth=require
 refuses "min_version above max_version" 2 "conf:1: min_version is above max_version" \

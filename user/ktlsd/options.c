@@ -274,6 +274,12 @@ static int check_together(const struct settings *s, struct fault *f)
 	if (o->auth && !o->ca)
 		return fault_set(f, EXIT_CONFIG, s->line,
 				 "client_auth lacks its \"ca\": who may issue the clients' certificates?");
+	if (o->no_tickets && (o->ticket_key || o->ticket_lifetime))
+		return fault_set(f, EXIT_CONFIG, o->ticket_key ?
+				 settings_line(o->ticket_key) : s->line,
+				 "%s has no use with tickets = no",
+				 o->ticket_key ? "ticket_key" :
+						 "ticket_lifetime");
 	if (!o->auth && (o->ca || o->pins))
 		return fault_set(f, EXIT_CONFIG, settings_line(o->ca ?: o->pins),
 				 "%s has no use without client_auth = request or require",
