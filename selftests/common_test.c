@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The loop and the log that agent and server share. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -27,6 +28,24 @@ static void rearm(struct timer *t)
 	if (++calls == 3)
 		loop.stop = true;
 	loop_timer_set(&loop, t, 0);
+}
+
+/* Deadlines of many lengths; half of them are cleared, or set once more. */
+#define CROWD 3000
+static struct timer crowd[CROWD];
+static uint64_t last_ms;
+static bool disorder;
+
+static void leave(struct timer *t)
+{
+	disorder |= t->at_ms < last_ms || loop_timer_is_set(t);
+	last_ms = t->at_ms;
+	loop.stop = ++calls == CROWD;
+}
+
+static void gather(struct timer *t)
+{
+	loop_timer_set(&loop, t, rand() % 100);
 }
 
 static void stop(struct timer *t)
@@ -95,7 +114,41 @@ TEST_F(loop, clearing_what_is_not_set_is_nothing)
 	loop_timer_set(&loop, &timers[0], 1);
 	loop_timer_clear(&timers[0]);
 	loop_timer_clear(&timers[0]);
-	EXPECT_EQ(NULL, timers[0].next);
+	EXPECT_FALSE(loop_timer_is_set(&timers[0]));
+}
+
+TEST_F(loop, mixed_durations_fire_in_order_and_once)
+{
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i].fire = leave;
+		gather(&crowd[i]);
+		if (i % 2)
+			loop_timer_clear(&crowd[rand() % i]);
+	}
+	for (int i = 0; i < CROWD; i++)
+		if (!loop_timer_is_set(&crowd[i]) || rand() % 2)
+			gather(&crowd[i]);
+	EXPECT_EQ(0, loop_run(&loop));
+	EXPECT_EQ(CROWD, calls);
+	EXPECT_FALSE(disorder);
+	EXPECT_EQ(NULL, loop.timers);
+}
+
+/* Who waits for long must not cost those anything who wait for less. */
+TEST_F(loop, setting_costs_the_same_however_many_are_set)
+{
+	const int many = 200000;
+	struct timer *idle = calloc(many, sizeof(*idle));
+	struct timespec used;
+
+	ASSERT_NE(NULL, idle);
+	for (int i = 0; i < many; i++)
+		loop_timer_set(&loop, &idle[i], 60000);
+	for (int i = 0; i < many; i++)
+		loop_timer_set(&loop, &timers[0], i % 2 ? 10000 : 2000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	EXPECT_GT(5, used.tv_sec);
+	free(idle);
 }
 
 TEST_F(loop, deleted_watch_is_not_called_in_the_same_batch)

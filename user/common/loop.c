@@ -18,7 +18,7 @@ int loop_open(struct loop *l)
 {
 	l->stop = false;
 	l->ready = 0;
-	l->timers.prev = l->timers.next = &l->timers;
+	l->timers = NULL;
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
 	return l->epfd < 0 ? -errno : 0;
 }
@@ -55,41 +55,90 @@ void loop_del(struct loop *l, struct watch *w)
 			l->batch[i].data.ptr = NULL;
 }
 
+/* Lets *@link, which is NULL or @t's old place, and @next be its neighbours. */
+static void place(struct timer *t, struct timer **link, struct timer *next)
+{
+	*link = t;
+	t->link = link;
+	t->next = next;
+	if (next)
+		next->link = &t->next;
+}
+
+/* Of two heaps the later one becomes the first child of the other. */
+static struct timer *meld(struct timer *a, struct timer *b)
+{
+	struct timer *top = a, *sub = b;
+
+	if (!a || !b)
+		return a ? a : b;
+	if (b->at_ms < a->at_ms) {
+		top = b;
+		sub = a;
+	}
+	place(sub, &top->child, top->child);
+	return top;
+}
+
+/* In pairs first, then pair by pair: this is what keeps the heap shallow. */
+static struct timer *meld_all(struct timer *list)
+{
+	struct timer *pairs = NULL, *all = NULL;
+
+	while (list) {
+		struct timer *one = list, *other = one->next;
+
+		list = other ? other->next : NULL;
+		one = meld(one, other);
+		one->next = pairs;
+		pairs = one;
+	}
+	while (pairs) {
+		struct timer *one = pairs;
+
+		pairs = one->next;
+		all = meld(all, one);
+	}
+	return all;
+}
+
 void loop_timer_set(struct loop *l, struct timer *t, unsigned int ms)
 {
-	struct timer *after;
-
 	loop_timer_clear(t);
 	/* now_ms() rounds down: one more, or it could fire early. */
 	t->at_ms = now_ms() + ms + 1;
-	/* From the far end: deadlines of one length are set in order. */
-	after = l->timers.prev;
-	while (after != &l->timers && after->at_ms > t->at_ms)
-		after = after->prev;
-	t->prev = after;
-	t->next = after->next;
-	t->prev->next = t;
-	t->next->prev = t;
+	t->child = NULL;
+	place(meld(l->timers, t), &l->timers, NULL);
 }
 
 void loop_timer_clear(struct timer *t)
 {
-	if (!t->next)
+	struct timer *heir;
+
+	if (!t->link)
 		return;
-	t->prev->next = t->next;
-	t->next->prev = t->prev;
-	t->prev = t->next = NULL;
+	heir = meld_all(t->child);
+	if (heir)
+		place(heir, t->link, t->next);
+	else if (t->next)
+		place(t->next, t->link, t->next->next);
+	else
+		*t->link = NULL;
+	t->link = NULL;
+}
+
+bool loop_timer_is_set(const struct timer *t)
+{
+	return t->link;
 }
 
 static void fire_timers(struct loop *l)
 {
 	uint64_t now = now_ms();
 
-	while (!l->stop && l->timers.next != &l->timers) {
-		struct timer *t = l->timers.next;
+	while (!l->stop && l->timers && l->timers->at_ms <= now) {
+		struct timer *t = l->timers;
 
-		if (t->at_ms > now)
-			return;
 		loop_timer_clear(t);
 		t->fire(t);
 	}
@@ -99,9 +148,9 @@ static int timeout_ms(const struct loop *l)
 {
 	uint64_t now = now_ms(), at;
 
-	if (l->timers.next == &l->timers)
+	if (!l->timers)
 		return -1;
-	at = l->timers.next->at_ms;
+	at = l->timers->at_ms;
 	if (at <= now)
 		return 0;
 	return at - now > INT_MAX ? INT_MAX : (int)(at - now);

@@ -15,8 +15,13 @@ struct watch {
 	void (*ready)(struct watch *w, uint32_t events);
 };
 
+/*
+ * A node of a pairing heap: setting one costs the same however many are set,
+ * whatever their lengths, and clearing or firing one the logarithm of that.
+ */
 struct timer {
-	struct timer *prev, *next;	/* NULL when not set */
+	struct timer **link;		/* to us; NULL when not set */
+	struct timer *next, *child;	/* siblings in a list; none is sooner */
 	uint64_t at_ms;
 	void (*fire)(struct timer *t);
 };
@@ -26,7 +31,7 @@ struct timer {
 struct loop {
 	int epfd;
 	bool stop;			/* set it in a callback to return */
-	struct timer timers;		/* ring, soonest first */
+	struct timer *timers;		/* the soonest, root of the heap */
 	int ready;			/* events in this batch */
 	struct epoll_event batch[LOOP_BATCH];
 };
@@ -40,6 +45,7 @@ void loop_del(struct loop *l, struct watch *w);
 /* (Re)arms @t: t->fire() is called once, @ms milliseconds from now. */
 void loop_timer_set(struct loop *l, struct timer *t, unsigned int ms);
 void loop_timer_clear(struct timer *t);
+bool loop_timer_is_set(const struct timer *t);
 /* Returns 0 when l->stop is set, or -errno. */
 int loop_run(struct loop *l);
 

@@ -89,7 +89,7 @@ static int load(struct cache *c, const char *path, struct cached **out)
 	f->body = NULL;
 	f->until_ms = now_ms() + KEEP_MS;
 	memcpy(f->path, path, size);
-	if (!c->sweep.next)
+	if (!loop_timer_is_set(&c->sweep))
 		loop_timer_set(c->loop, &c->sweep, KEEP_MS);
 	*out = f;
 	return 0;

@@ -52,7 +52,7 @@ static void fail(struct conn *c, int err)
 static void set_deadline(struct conn *c, unsigned int ms)
 {
 	c->deadline_ms = now_ms() + ms;
-	if (c->timer.next && c->timer_ms <= c->deadline_ms)
+	if (loop_timer_is_set(&c->timer) && c->timer_ms <= c->deadline_ms)
 		return;
 	c->timer_ms = c->deadline_ms;
 	loop_timer_set(&c->server->loop, &c->timer, ms);

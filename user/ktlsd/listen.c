@@ -95,7 +95,8 @@ static void unwatch_all(struct service *sv)
 
 void listen_update(struct service *sv)
 {
-	bool want = !sv->agent->ending && !sv->retired && !sv->backoff.next &&
+	bool want = !sv->agent->ending && !sv->retired &&
+		    !loop_timer_is_set(&sv->backoff) &&
 		    sv->live < sv->settings->max_handshakes;
 	int ret;
 
