@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ktls-httpd, as an independent TLS client (OpenSSL's, in Python) sees it."""
 import concurrent.futures
+import contextlib
 import hashlib
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -345,6 +347,78 @@ def close_notify_of_the_client_is_answered(_):
     with Client() as c:
         equal(200, c.get("/")[0])
         c.tls.unwrap()
+
+
+class HalfClosing:
+    """Sends close_notify behind its request, and reads on."""
+
+    def __init__(self, target, port):
+        self.tcp = socket.socket()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.tcp.settimeout(60)
+        self.tcp.connect(("127.0.0.1", port))
+        self.bio = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = ssl.create_default_context(cafile="certs/ca.pem").wrap_bio(
+            *self.bio, server_hostname="localhost")
+        self.count = 0
+        while self.lacks_data(self.tls.do_handshake):
+            pass
+        self.tls.write(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            self.tcp.sendall(self.bio[1].read())
+
+    def lacks_data(self, step):
+        """True: some has been fetched, try again."""
+        try:
+            step()
+            lacks = False
+        except ssl.SSLWantReadError:
+            lacks = True
+        self.tcp.sendall(self.bio[1].read())
+        if lacks and not self.bio[0].write(self.tcp.recv(65536)):
+            self.bio[0].write_eof()
+        return lacks
+
+    def read(self):
+        self.count += len(self.tls.read(65536))
+
+    def read_all(self):
+        """How many bytes came before the close_notify."""
+        with self.tcp:
+            try:
+                while True:
+                    self.lacks_data(self.read)
+            except ssl.SSLZeroReturnError:
+                return self.count
+
+
+@contextlib.contextmanager
+def small_send_buffers():
+    """Of sockets to come: they have room for a few records only."""
+    path = pathlib.Path("/proc/sys/net/ipv4/tcp_wmem")
+    before = path.read_text("ascii")
+    path.write_text("65536 65536 65536", "ascii")
+    try:
+        yield
+    finally:
+        path.write_text(before, "ascii")
+
+
+@test
+def a_slow_reader_may_close_its_half(_):
+    # Some of these just fit, and leave no room behind them.
+    sizes = range(20000, 150000, 4096)
+    for size in sizes:
+        with open(f"www/{size}", "wb") as f:
+            f.truncate(size)
+    with small_send_buffers(), Server(port=PORT + 1):
+        clients = [HalfClosing(f"/{size}", PORT + 1) for size in sizes]
+        time.sleep(2)
+        for size, c in zip(sizes, clients):
+            got = c.read_all()
+            assert size < got < size + 1000, (size, got)
 
 
 @test

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The end of a connection in order: close_notify, so that the peer knows that
- * nothing was cut off; FIN; then its own end is awaited, for a while, because
+ * nothing was cut off; then its own end is awaited, for a while, because
  * close() over unread data resets the connection and takes our last bytes
- * with it.
+ * with it. The FIN comes by close(): one by shutdown() overtakes the records
+ * that are encrypted and not yet in TCP, and nobody can ask for those. Where
+ * there are any the socket is not writable.
  */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "httpd.h"
 
-/*
- * Not at once: while the socket is not writable the kernel may still hold
- * encrypted records back, and the FIN would overtake them.
- */
 void close_begin(struct conn *c)
 {
 	conn_enter(c, CONN_CLOSE, EPOLLOUT, STALL_MS);
@@ -25,10 +22,15 @@ void close_notify(struct conn *c)
 
 	if (ret == -EAGAIN)
 		return;
-	if (ret || shutdown(c->watch.fd, SHUT_WR)) {
+	if (ret)
 		conn_free(c);
-		return;
-	}
+	else
+		conn_enter(c, CONN_DRAIN, EPOLLOUT, STALL_MS);
+}
+
+/* It has left, or the kernel sends it now that there is room. */
+void close_drained(struct conn *c)
+{
 	conn_enter(c, CONN_LINGER, EPOLLIN, LINGER_MS);
 }
 

@@ -176,6 +176,7 @@ static void (*const steps[])(struct conn *c) = {
 	[CONN_REQUEST] = receive,
 	[CONN_SEND] = resume,
 	[CONN_CLOSE] = close_notify,
+	[CONN_DRAIN] = close_drained,
 	[CONN_LINGER] = close_linger,
 };
 

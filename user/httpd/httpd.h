@@ -139,6 +139,7 @@ enum state {
 	CONN_REQUEST,		/* part of one is */
 	CONN_SEND,		/* a response waits for the socket */
 	CONN_CLOSE,		/* close_notify waits for the socket */
+	CONN_DRAIN,		/* it is on its way into the socket */
 	CONN_LINGER,		/* it is sent; the peer has yet to end */
 };
 
@@ -179,6 +180,7 @@ int send_pending(struct conn *c);
 /* close.c */
 void close_begin(struct conn *c);
 void close_notify(struct conn *c);
+void close_drained(struct conn *c);
 void close_linger(struct conn *c);
 
 /* handoff.c */
