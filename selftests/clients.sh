@@ -5,19 +5,12 @@
 # did the encryption, and the file server knew nothing of it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$PATH:/usr/sbin
+. "$here/lib/tap.sh"
 port=8543
 sizes="0 1 16383 16384 16385"
 big=67108864
 
-skip() { echo "TAP version 13"; echo "1..0 # SKIP $*"; exit 4; }
-
-modprobe -q tls || [ -e /proc/net/tls_stat ] || skip "this kernel has no TLS"
-for cmd in ktls-httpd ktlsd openssl curl gnutls-cli strace python3; do
-	command -v $cmd > /dev/null || skip "$cmd is not installed"
-done
-certs=$here/certs
-[ -x "$certs" ] || certs=$here/../scripts/certs
+needs ktls-httpd ktlsd openssl curl gnutls-cli strace python3
 
 # version, cipher as ktlsd and GnuTLS name it, OpenSSL's name
 ciphers="
@@ -32,25 +25,7 @@ ciphers="
 "
 count=$(($(grep -c . <<< "$ciphers") * 3 + 5))
 
-dir=$(mktemp -d /tmp/ktls-clients.XXXXXX)
-server=
-finish() {
-	[ "$server" ] && kill "$server" 2> /dev/null && wait "$server"
-	rm -rf "$dir"
-}
-trap finish EXIT
-cd "$dir" || exit 1
-
-number=0 failed=0
-report() {	# STATUS WHAT...
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number ${*:2}"
-	else
-		echo "not ok $number ${*:2}"
-		failed=$((failed + 1))
-	fi
-}
+enter_directory
 
 # --- clients: get_NAME VERSION OPENSSL NAME SIZE, the body to stdout ------
 

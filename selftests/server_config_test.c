@@ -9,36 +9,15 @@
 #include "server.h"
 #include "kselftest_harness.h"
 
-#define PAIRS_MAX 2
+#define PAIRS_MAX 2	/* of one test */
 
 /* @o's pairs are pki.sh's @names. */
-static int load(struct ktls_config **out, const char *const names[],
-		struct ktls_options o, struct ktls_error *err)
-{
-	static char paths[2 * PAIRS_MAX][128];
-	struct ktls_pair pairs[PAIRS_MAX] = {};
-
-	for (; o.pairs_count < PAIRS_MAX && names[o.pairs_count];
-	     o.pairs_count++) {
-		char *pem = paths[2 * o.pairs_count];
-		char *key = paths[2 * o.pairs_count + 1];
-		const char *name = names[o.pairs_count];
-
-		snprintf(pem, sizeof(paths[0]), "%s/%s.pem", pki_dir(), name);
-		snprintf(key, sizeof(paths[0]), "%s/%s.key", pki_dir(), name);
-		pairs[o.pairs_count].certificate = pem;
-		pairs[o.pairs_count].key = key;
-	}
-	o.pairs = pairs;
-	return ktls_config_load(out, &o, err);
-}
-
 FIXTURE(config) {
 	struct ktls_config *config;
 	struct ktls_error err;
 };
 FIXTURE_VARIANT(config) {
-	const char *const pairs[PAIRS_MAX];
+	const char *const pairs[PAIRS_MAX + 1];
 	struct ktls_options o;
 	const char *says;
 };
@@ -81,7 +60,7 @@ FIXTURE_TEARDOWN(config)
 
 TEST_F(config, is_refused)
 {
-	EXPECT_EQ(-EINVAL, load(&self->config, variant->pairs, variant->o,
+	EXPECT_EQ(-EINVAL, pki_config(&self->config, variant->pairs, variant->o,
 				&self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, variant->says))
 		TH_LOG("said: %s", self->err.text);

@@ -14,7 +14,7 @@
 #include "server.h"
 #include "kselftest_harness.h"
 
-#define PAIRS_MAX 6
+#define PAIRS_MAX 6	/* of one test */
 #define V12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 #define V13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
@@ -30,24 +30,9 @@ struct sides {
 
 static int load(struct sides *e, const char *const names[], struct ktls_options o)
 {
-	static char paths[2 * PAIRS_MAX][128];
-	struct ktls_pair pairs[PAIRS_MAX] = {};
-
-	for (; o.pairs_count < PAIRS_MAX && names[o.pairs_count];
-	     o.pairs_count++) {
-		char *pem = paths[2 * o.pairs_count];
-		char *key = paths[2 * o.pairs_count + 1];
-		const char *name = names[o.pairs_count];
-
-		snprintf(pem, sizeof(paths[0]), "%s/%s.pem", pki_dir(), name);
-		snprintf(key, sizeof(paths[0]), "%s/%s.key", pki_dir(), name);
-		pairs[o.pairs_count].certificate = pem;
-		pairs[o.pairs_count].key = key;
-	}
-	o.pairs = pairs;
 	o.offload = KTLS_OFFLOAD_PREFER;
 	e->fd = e->p.fd = -1;
-	return ktls_config_load(&e->config, &o, &e->err);
+	return pki_config(&e->config, names, o, &e->err);
 }
 
 static int meet_up(struct sides *e, const char *priority)
@@ -122,7 +107,7 @@ FIXTURE(hello) {
 	struct sides e;
 };
 FIXTURE_VARIANT(hello) {
-	const char *const pairs[PAIRS_MAX];
+	const char *const pairs[PAIRS_MAX + 1];
 	const char *priority;	/* the client's; NULL: NORMAL */
 	const char *sni;	/* NULL: none */
 	const char *offers;	/* by ALPN */
@@ -301,7 +286,7 @@ BYTES(short_hello, "\x16\3\1\0\6\1\0\0\2\3\3", MALFORMED, 50);
 
 FIXTURE_SETUP(bytes)
 {
-	static const char *const pairs[PAIRS_MAX] = { "localhost" };
+	static const char *const pairs[PAIRS_MAX + 1] = { "localhost" };
 
 	ASSERT_EQ(0, load(&self->e, pairs, (struct ktls_options){}));
 	ASSERT_EQ(0, meet_up(&self->e, "NORMAL"));
@@ -357,7 +342,7 @@ FIXTURE_VARIANT_ADD(mangled, 13) { .priority = V13 };
 
 FIXTURE_SETUP(mangled)
 {
-	static const char *const pairs[PAIRS_MAX] = { "localhost" };
+	static const char *const pairs[PAIRS_MAX + 1] = { "localhost" };
 
 	ASSERT_EQ(0, load(&self->e, pairs, (struct ktls_options){}));
 	ASSERT_EQ(0, meet_up(&self->e, variant->priority));

@@ -5,40 +5,15 @@
 # keys the client is told so by an alert, and the log gives the reason.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$PATH:/usr/sbin
+. "$here/lib/tap.sh"
 port=8544
 
-skip() { echo "TAP version 13"; echo "1..0 # SKIP $*"; exit 4; }
-
-modprobe -q tls || [ -e /proc/net/tls_stat ] || skip "this kernel has no TLS"
-for cmd in ktls-httpd ktlsd openssl; do
-	command -v $cmd > /dev/null || skip "$cmd is not installed"
-done
-certs=$here/certs
-[ -x "$certs" ] || certs=$here/../scripts/certs
+needs ktls-httpd ktlsd openssl
 kernel=$(uname -r)
 can_rekey=1
 printf '%s\n' 6.14 "${kernel%%[-+]*}" | sort -CV || can_rekey=
 
-dir=$(mktemp -d /tmp/ktls-update.XXXXXX)
-server=
-finish() {
-	[ "$server" ] && kill "$server" 2> /dev/null && wait "$server"
-	rm -rf "$dir"
-}
-trap finish EXIT
-cd "$dir" || exit 1
-
-number=0 failed=0
-report() {	# STATUS WHAT...
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number ${*:2}"
-	else
-		echo "not ok $number ${*:2}"
-		failed=$((failed + 1))
-	fi
-}
+enter_directory
 
 # Until @2 has @1 lines that match @3; false after ten seconds.
 wait_for() {	# COUNT FILE PATTERN

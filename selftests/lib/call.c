@@ -10,31 +10,15 @@
 int service_load(struct ktls_config **out, const struct service *v,
 		 struct ktls_error *err)
 {
-	char paths[4][128], master[128];
-	struct ktls_pair pairs[2] = {};
+	static const char *const plain[] = { "localhost", NULL };
 	struct ktls_options o = v->o;
 
-	for (; o.pairs_count < 2 && v->pairs[o.pairs_count]; o.pairs_count++) {
-		size_t i = o.pairs_count;
-
-		snprintf(paths[2 * i], 128, "%s/%s.pem", pki_dir(), v->pairs[i]);
-		snprintf(paths[2 * i + 1], 128, "%s/%s.key", pki_dir(),
-			 v->pairs[i]);
-		pairs[i].certificate = paths[2 * i];
-		pairs[i].key = paths[2 * i + 1];
-	}
-	if (!o.pairs_count)
-		pairs[o.pairs_count++] = (struct ktls_pair){
-			pki("localhost.pem"), pki("localhost.key"), NULL };
-	if (v->master) {
-		snprintf(master, sizeof(master), "%s/%s", pki_dir(), v->master);
-		o.ticket_key = master;
-	}
+	if (v->master)
+		o.ticket_key = pki(v->master);
 	if (o.auth)
 		o.ca = pki("ca.pem");
-	o.pairs = pairs;
 	o.offload = KTLS_OFFLOAD_PREFER;
-	return ktls_config_load(out, &o, err);
+	return pki_config(out, v->pairs[0] ? v->pairs : plain, o, err);
 }
 
 int write_master(const char *name, int fill, size_t len)

@@ -7,7 +7,7 @@
 
 /* What a service is like. NULL: "localhost" only. */
 struct service {
-	const char *pairs[2];
+	const char *pairs[3];	/* the last is NULL */
 	struct ktls_options o;
 	const char *master;	/* write_master()'s; NULL: none */
 };

@@ -10,6 +10,8 @@
 
 #include "server.h"
 
+#define PAIRS_MAX 8
+
 #define give_staple gnutls_certificate_set_ocsp_status_request_function
 
 static char dir[32] = "/tmp/pki.XXXXXX";
@@ -77,6 +79,25 @@ const char *pki(const char *name)
 		return NULL;
 	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
 	return path;
+}
+
+int pki_config(struct ktls_config **out, const char *const names[],
+	       struct ktls_options o, struct ktls_error *err)
+{
+	char paths[2 * PAIRS_MAX][128];
+	struct ktls_pair pairs[PAIRS_MAX] = {};
+	size_t i;
+
+	for (i = 0; i < PAIRS_MAX && names[i]; i++) {
+		char *pem = paths[2 * i], *key = paths[2 * i + 1];
+
+		snprintf(pem, sizeof(paths[0]), "%s/%s.pem", dir, names[i]);
+		snprintf(key, sizeof(paths[0]), "%s/%s.key", dir, names[i]);
+		pairs[i] = (struct ktls_pair){ pem, key, NULL };
+	}
+	o.pairs = pairs;
+	o.pairs_count = i;
+	return ktls_config_load(out, &o, err);
 }
 
 static int load(struct peer *p, const char *certificate)

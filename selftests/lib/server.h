@@ -14,6 +14,13 @@ const char *pki_dir(void);
 /* "DIR/name" in one of a few static buffers; NULL for NULL. */
 const char *pki(const char *name);
 
+/*
+ * A configuration with pki.sh's certificates of these @names, the last of
+ * which is NULL, and with the other options of @o.
+ */
+int pki_config(struct ktls_config **out, const char *const names[],
+	       struct ktls_options o, struct ktls_error *err);
+
 struct server {
 	const char *certificate;	/* of pki.sh: NAME.pem and NAME.key */
 	const char *staple;		/* its file, or NULL */
