@@ -5,6 +5,7 @@
 # did the encryption, and the file server knew nothing of it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/lib/tap.sh
 . "$here/lib/tap.sh"
 port=8543
 sizes="0 1 16383 16384 16385"

@@ -5,6 +5,7 @@
 # keys the client is told so by an alert, and the log gives the reason.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=selftests/lib/tap.sh
 . "$here/lib/tap.sh"
 port=8544
 

@@ -95,13 +95,27 @@ static int inherit(const char *handoff)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The number of a standard descriptor stays taken: others write to it. */
+static void drop(int fd)
+{
+	int null = fd > STDERR_FILENO ? -1 :
+		   open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0) {
+		close(fd);
+	} else {
+		dup2(null, fd);
+		close(null);
+	}
+}
+
 void server_drop_inherited(const struct settings_list *list)
 {
 	const struct settings *s;
 
 	STAILQ_FOREACH(s, list, next)
 		if (s->server >= 0 && is_inherited(s))
-			close(number_of(s->handoff));
+			drop(number_of(s->handoff));
 }
 
 /* Others may wait already, if the last server stopped reading and stayed. */

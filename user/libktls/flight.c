@@ -38,6 +38,8 @@ static int grow(struct flight *f, size_t want)
 
 int flight_add(struct flight *f, const void *buf, size_t len)
 {
+	if (!len)
+		return 0;
 	if (f->len + len > f->size && grow(f, f->len + len))
 		return -ENOBUFS;
 	memcpy(f->data + f->len, buf, len);

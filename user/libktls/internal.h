@@ -31,6 +31,9 @@
  */
 #define IDLE_MAX 64
 
+/* Refused renegotiations that we bear before we call it abuse. */
+#define RENEGOTIATIONS_MAX 4
+
 /* SHA-384, the longest that our cipher suites use. */
 #define SECRET_MAX 48
 
@@ -229,6 +232,7 @@ struct ktls_conn {
 	atomic_bool out_closed;		/* close_notify or an alert has left */
 	atomic_uchar alert_owed;	/* to a peer that broke the rules; or 0 */
 	atomic_bool answer_owed;	/* to the peer's KeyUpdate */
+	atomic_bool refusal_owed;	/* of its renegotiation, TLS 1.2 */
 	struct flight held;		/* in KTLS_MODE_USER */
 	size_t accepted;		/* of the caller's data, not yet told */
 	uint16_t payload;		/* what one record carries at most */
@@ -408,10 +412,6 @@ void resume_drop(struct ktls_conn *c);
  * bytes. -EPROTO: it is malformed, or one too many: c->reason.
  */
 int conn_take_ticket(struct ktls_conn *c, const unsigned char *msg, size_t len);
-
-/* trace.c */
-void trace_check(struct ktls_session *s, const char *check, bool ok,
-		 const char *detail);
 
 /* handshake.c */
 void session_forget(struct ktls_session *s);

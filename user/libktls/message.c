@@ -14,9 +14,6 @@
 /* A ticket with a client's certificate in it is some 2 KB; 64 KB the format. */
 #define MESSAGE_MAX 32768
 
-/* Refused renegotiations that we bear before we call it abuse. */
-#define RENEGOTIATIONS_MAX 4
-
 static int take_update(struct ktls_conn *c, const unsigned char *m, size_t len)
 {
 	return update_take(c, m + HEADER, len - HEADER);
@@ -35,19 +32,13 @@ static int take_ticket(struct ktls_conn *c, const unsigned char *m, size_t len)
 static int refuse_renegotiation(struct ktls_conn *c, const unsigned char *m,
 				size_t len)
 {
-	const unsigned char alert[2] = { ALERT_WARNING, ALERT_NO_RENEGOTIATION };
-
 	(void)m;
 	(void)len;
 	if (c->renegotiations++ == RENEGOTIATIONS_MAX)
 		return recv_fail(c, -EPROTO, KTLS_TOO_MANY,
 				 ALERT_UNEXPECTED_MESSAGE);
-	/* A writer may be in the middle of something; the peer asks again. */
-	if (pthread_mutex_trylock(&c->sending))
-		return 0;
-	if (!c->out_closed)
-		control_send(c->fd, RECORD_ALERT, alert, sizeof(alert));
-	pthread_mutex_unlock(&c->sending);
+	atomic_store(&c->refusal_owed, true);
+	send_owed(c);
 	return 0;
 }
 

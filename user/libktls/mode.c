@@ -61,8 +61,6 @@ static int fill_request(struct request *r, int fd)
 	/* What the protocol above TCP has to say comes with its figures only. */
 	r->diag.idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	r->diag.idiag_states = -1;
-	/* Without it the kernel says nothing of protocols above TCP either. */
-	r->diag.idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	put_address(&here, &id->idiag_sport, id->idiag_src);
 	put_address(&there, &id->idiag_dport, id->idiag_dst);
 	id->idiag_cookie[0] = cookie;

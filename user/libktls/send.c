@@ -14,18 +14,33 @@ static void clear_error(int fd)
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 }
 
+static void send_refusal(struct ktls_conn *c)
+{
+	const unsigned char alert[2] = { ALERT_WARNING, ALERT_NO_RENEGOTIATION };
+
+	if (atomic_exchange(&c->refusal_owed, false) &&
+	    control_send(c->fd, RECORD_ALERT, alert, sizeof(alert)) == -EAGAIN)
+		atomic_store(&c->refusal_owed, true);
+}
+
+static bool is_owed(const struct ktls_conn *c)
+{
+	return atomic_load(&c->alert_owed) || atomic_load(&c->answer_owed) ||
+	       atomic_load(&c->refusal_owed);
+}
+
 void send_owed(struct ktls_conn *c)
 {
 	unsigned char record[2] = { ALERT_FATAL };
 
-	if ((!atomic_load(&c->alert_owed) && !atomic_load(&c->answer_owed)) ||
-	    pthread_mutex_trylock(&c->sending))
+	if (!is_owed(c) || pthread_mutex_trylock(&c->sending))
 		return;
 	record[1] = atomic_exchange(&c->alert_owed, 0);
 	if (record[1]) {
 		clear_error(c->fd);
 		control_send(c->fd, RECORD_ALERT, record, sizeof(record));
 	} else if (!c->out_closed) {
+		send_refusal(c);
 		update_before(c, 0);
 	}
 	pthread_mutex_unlock(&c->sending);

@@ -121,20 +121,33 @@ static void refuse_renegotiation(struct ktls_conn *c)
 	gnutls_alert_send(c->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 }
 
+/* What came was no data. 0: read on. */
+static int take_other(struct ktls_conn *c, int what)
+{
+	if (what != GNUTLS_E_REHANDSHAKE &&
+	    what != GNUTLS_E_WARNING_ALERT_RECEIVED)
+		return translate(c, what);
+	if (c->idle++ == IDLE_MAX)
+		return translate(c, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
+	if (what == GNUTLS_E_WARNING_ALERT_RECEIVED) {
+		trace_late_alert(c, gnutls_alert_get(c->tls), false);
+		return 0;
+	}
+	if (c->renegotiations++ == RENEGOTIATIONS_MAX)
+		return translate(c, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
+	refuse_renegotiation(c);
+	return 0;
+}
+
 static ssize_t receive(struct ktls_conn *c, void *buf, size_t len)
 {
 	ssize_t n;
 
 	while ((n = gnutls_record_recv(c->tls, buf, len)) < 0) {
-		if (n != GNUTLS_E_REHANDSHAKE &&
-		    n != GNUTLS_E_WARNING_ALERT_RECEIVED)
-			return translate(c, n);
-		if (c->idle++ == IDLE_MAX)
-			return translate(c, GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS);
-		if (n == GNUTLS_E_REHANDSHAKE)
-			refuse_renegotiation(c);
-		else
-			trace_late_alert(c, gnutls_alert_get(c->tls), false);
+		int ret = take_other(c, n);
+
+		if (ret)
+			return ret;
 	}
 	if (!n)
 		trace_late_alert(c, ALERT_CLOSE_NOTIFY, false);
@@ -142,14 +155,27 @@ static ssize_t receive(struct ktls_conn *c, void *buf, size_t len)
 	return n;
 }
 
-/* GnuTLS answers key updates while it reads: so reading is sending, too. */
+static bool is_final(int ret)
+{
+	return ret && ret != -EAGAIN && ret != -EINTR;
+}
+
+/*
+ * Reading is sending, too: alerts, refusals, and what is held. A socket tells
+ * its error once only, and what came before it is still to be read.
+ */
 ssize_t user_recv(struct ktls_conn *c, void *buf, size_t len)
 {
 	ssize_t n;
+	int ret;
 
 	pthread_mutex_lock(&c->sending);
-	flight_flush(&c->held, c->fd, MSG_DONTWAIT);
+	ret = flight_flush(&c->held, c->fd, MSG_DONTWAIT);
 	n = receive(c, buf, len);
+	if (n == -ECONNABORTED && is_final(ret)) {
+		n = -ECONNRESET;
+		c->reason = KTLS_LOST;
+	}
 	pthread_mutex_unlock(&c->sending);
 	return n;
 }
@@ -159,9 +185,7 @@ static int flush(struct ktls_conn *c, int flags)
 {
 	int ret = flight_flush(&c->held, c->fd, flags);
 
-	if (!ret || ret == -EAGAIN || ret == -EINTR)
-		return ret;
-	return translate(c, GNUTLS_E_PUSH_ERROR);
+	return is_final(ret) ? translate(c, GNUTLS_E_PUSH_ERROR) : ret;
 }
 
 /*
@@ -201,13 +225,17 @@ ssize_t user_send(struct ktls_conn *c, const void *buf, size_t len, int flags)
 
 ssize_t user_sendfile(struct ktls_conn *c, int file, off_t *off, size_t len)
 {
-	unsigned char buf[RECORD_MAX];
-	ssize_t n, sent;
+	unsigned char buf[RECORD_MAX], *data = NULL;
+	ssize_t n = len, sent;
 
-	n = pread(file, buf, len < sizeof(buf) ? len : sizeof(buf), *off);
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
-	sent = user_send(c, buf, n, 0);
+	if (!c->accepted) {	/* else the file may have shrunk since */
+		data = buf;
+		n = pread(file, buf, len < sizeof(buf) ? len : sizeof(buf),
+			  *off);
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+	}
+	sent = user_send(c, data, n, 0);
 	if (sent > 0)
 		*off += sent;
 	return sent;
