@@ -51,7 +51,7 @@ static int prepare(struct run *r, struct ktls_session *s)
 	if (!r->ticket)
 		return 0;
 	/* One that is of no use now is no failure: a full handshake is made. */
-	if (ktls_session_resume(s, r->ticket, r->ticket_len))
+	if (ktls_session_resume(s, r->ticket, r->ticket_len) && !r->a->json)
 		log_warnx("the ticket cannot be used");
 	return 0;
 }
