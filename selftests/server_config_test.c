@@ -61,7 +61,7 @@ FIXTURE_TEARDOWN(config)
 TEST_F(config, is_refused)
 {
 	EXPECT_EQ(-EINVAL, pki_config(&self->config, variant->pairs, variant->o,
-				&self->err));
+				      &self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, variant->says))
 		TH_LOG("said: %s", self->err.text);
 }
