@@ -215,17 +215,6 @@ static int talk(struct peer *p, const struct kind *k, gnutls_datum_t *ticket)
 	}
 }
 
-static int show(struct peer *p, const char *certificate)
-{
-	char pem[64], key[64];
-
-	snprintf(pem, sizeof(pem), "%s.pem", certificate);
-	snprintf(key, sizeof(key), "%s.key", certificate);
-	return gnutls_certificate_set_x509_key_file(p->credentials, pki(pem),
-						    pki(key),
-						    GNUTLS_X509_FMT_PEM);
-}
-
 static int client_one(long i, const struct sockaddr_in *to, bool *resumed)
 {
 	const struct kind *k = kind_of(i);
@@ -240,7 +229,7 @@ static int client_one(long i, const struct sockaddr_in *to, bool *resumed)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (peer_open(&p, fd, k->priority, 0))
 		return -1;
-	if (k->certificate && show(&p, k->certificate))
+	if (k->certificate && pki_load(&p, k->certificate) < 0)
 		return -1;
 	if (k->resume && ticket->data)
 		gnutls_session_set_data(p.tls, ticket->data, ticket->size);

@@ -100,7 +100,7 @@ int pki_config(struct ktls_config **out, const char *const names[],
 	return ktls_config_load(out, &o, err);
 }
 
-static int load(struct peer *p, const char *certificate)
+int pki_load(struct peer *p, const char *certificate)
 {
 	char pem[128], key[128];
 
@@ -119,7 +119,7 @@ static int staple(gnutls_session_t tls, void *path, gnutls_datum_t *out)
 
 static int set_credentials(struct peer *p, const struct server *o)
 {
-	int ret = load(p, o->certificate);
+	int ret = pki_load(p, o->certificate);
 
 	if (o->staple)
 		give_staple(p->credentials, staple, (char *)o->staple);

@@ -21,6 +21,9 @@ const char *pki(const char *name);
 int pki_config(struct ktls_config **out, const char *const names[],
 	       struct ktls_options o, struct ktls_error *err);
 
+/* Gives @p pki.sh's @certificate. Negative: GnuTLS's error. */
+int pki_load(struct peer *p, const char *certificate);
+
 struct server {
 	const char *certificate;	/* of pki.sh: NAME.pem and NAME.key */
 	const char *staple;		/* its file, or NULL */
