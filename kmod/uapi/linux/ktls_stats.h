@@ -13,9 +13,12 @@
  * Commands and events, by the set of attributes they carry:
  *
  * session-get (session)
- *	Tell of one session, by its cookie, or dump all that are live. Needs
- *	CAP_NET_ADMIN in the user namespace that owns the network namespace
- *	(else EPERM). ENOENT: no live session has that cookie.
+ *	Tell of one session, by its cookie, or dump all that are live and
+ *	have each of the given attributes: uid, label, cipher, local-port,
+ *	remote-port. A session that lives as long as the dump takes is told
+ *	once. Needs CAP_NET_ADMIN in the user namespace that owns the
+ *	network namespace (else EPERM). ENOENT: no live session has that
+ *	cookie.
  *
  * totals-get (totals)
  *	Tell the totals of the network namespace. Anyone in it may ask. The
@@ -24,11 +27,20 @@
  * open-ntf (session, group "open")
  *	A session came to be. Sent once per session, soon after its first
  *	keys were installed; those of the other direction may still be
- *	missing. Adopted sessions are not announced.
+ *	missing. Its counters are zero, unless somebody asked before.
+ *	Adopted sessions are not announced.
  *
  * close-ntf (session, group "close")
  *	A session ended; these are its final counters. A session too short
  *	to be announced before its end has a close event only.
+ *
+ * label-set (session)
+ *	Call a live session something, for those who read its counters; an
+ *	empty label takes it back. By fd, anyone who has the socket may; by
+ *	cookie, it needs what session-get needs (else EPERM). ENOENT: no
+ *	live session of this network namespace is meant; EBADF: no
+ *	descriptor; ENOTSOCK: not a socket; EINVAL: not one of fd and
+ *	cookie, or a label that is not UTF-8.
  *
  * Set direction:
  * One direction of a session, or the sum over many.
@@ -102,6 +114,13 @@
  *		socket.
  *	flags (u32)
  *		A bit for each of session-flags that applies.
+ *	label (string)
+ *		What somebody called the session by label-set: 1 to 255
+ *		bytes of UTF-8, without NUL. Untrusted text: whoever had the
+ *		socket chose it. Absent if it has none.
+ *	fd (u32)
+ *		A descriptor of the socket, in the process that sends the
+ *		request. In label-set only.
  *
  * Set breakdown:
  * The part of the totals with one version, cipher and mode.
@@ -137,6 +156,11 @@
  *	breakdown (nest of breakdown, repeated)
  *		One for each combination of version, cipher and mode that
  *		has occurred; they add up to tx and rx.
+ *	busy (u64)
+ *		Live sessions that could not be looked at now, because
+ *		somebody held the socket: what they did since the last look
+ *		is missing from tx, rx and the breakdown. A request waits a
+ *		tenth of a second at most, for all of them together.
  */
 
 #ifndef _UAPI_LINUX_KTLS_STATS_H
@@ -166,10 +190,14 @@ enum ktls_stats_mode {
  * @KTLS_STATS_SESSION_FLAGS_STALE: the end of the session went unseen
  *   (somebody switched the probes off); the counters are those of the last
  *   time it was looked at.
+ * @KTLS_STATS_SESSION_FLAGS_BUSY: somebody held the socket for as long as the
+ *   module waits; the counters are those of the last time it was looked at. A
+ *   later request may tell more.
  */
 enum ktls_stats_session_flags {
 	KTLS_STATS_SESSION_FLAGS_ADOPTED = 1,
 	KTLS_STATS_SESSION_FLAGS_STALE = 2,
+	KTLS_STATS_SESSION_FLAGS_BUSY = 4,
 };
 
 enum {
@@ -205,6 +233,8 @@ enum {
 	KTLS_STATS_A_SESSION_AGE,
 	KTLS_STATS_A_SESSION_IDLE,
 	KTLS_STATS_A_SESSION_FLAGS,
+	KTLS_STATS_A_SESSION_LABEL,
+	KTLS_STATS_A_SESSION_FD,
 
 	__KTLS_STATS_A_SESSION_MAX,
 	KTLS_STATS_A_SESSION_MAX = (__KTLS_STATS_A_SESSION_MAX - 1)
@@ -230,6 +260,7 @@ enum {
 	KTLS_STATS_A_TOTALS_TX,
 	KTLS_STATS_A_TOTALS_RX,
 	KTLS_STATS_A_TOTALS_BREAKDOWN,
+	KTLS_STATS_A_TOTALS_BUSY,
 
 	__KTLS_STATS_A_TOTALS_MAX,
 	KTLS_STATS_A_TOTALS_MAX = (__KTLS_STATS_A_TOTALS_MAX - 1)
@@ -240,6 +271,7 @@ enum {
 	KTLS_STATS_CMD_TOTALS_GET,
 	KTLS_STATS_CMD_OPEN_NTF,
 	KTLS_STATS_CMD_CLOSE_NTF,
+	KTLS_STATS_CMD_LABEL_SET,
 
 	__KTLS_STATS_CMD_MAX,
 	KTLS_STATS_CMD_MAX = (__KTLS_STATS_CMD_MAX - 1)
