@@ -5,32 +5,42 @@
  * of established TCP sockets: one for all network namespaces, but a namespace
  * may have a hash of its own (net.ipv4.tcp_child_ehash_entries).
  */
+#include <linux/wait.h>
 #include <net/inet_hashtables.h>
 #include <net/tcp.h>
 #include "internal.h"
 
-#define BATCH	64
+/* The sockets found, with references, before any of them is locked. */
+struct found {
+	struct xarray socks;
+	u32 n;
+	u32 lost;			/* for want of memory */
+};
 
 /* From now on a keyed socket without a session is one that was missed. */
 bool adoption_done;
 
-/* Without any lock: a guess, to be made sure of with the socket locked. */
-static bool may_be_tls(const struct sock *sk)
+/* Under RCU; to be made sure of with the socket locked. */
+static bool is_keyed(const struct sock *sk)
 {
-	return sk_fullsock(sk) && sk->sk_protocol == IPPROTO_TCP &&
-	       READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
+	const struct tls_context *ctx;
+
+	if (!sk_fullsock(sk) || sk->sk_protocol != IPPROTO_TCP)
+		return false;
+	ctx = measure_context(sk);
+	return ctx && (measure_mode(ctx, TX) != KTLS_STATS_MODE_NONE ||
+		       measure_mode(ctx, RX) != KTLS_STATS_MODE_NONE);
 }
 
+/* With the socket locked. */
 static void adopt(struct sock *sk)
 {
-	struct tls_context *ctx;
+	const struct tls_context *ctx = measure_context(sk);
 	struct session *s = NULL;
 	int dir;
 
-	lock_sock(sk);
-	ctx = measure_context(sk);
 	if (!ctx || session_find(sk))
-		goto release;
+		return;
 	for (dir = TX; dir < DIRECTIONS; dir++) {
 		if (measure_mode(ctx, dir) == KTLS_STATS_MODE_NONE)
 			continue;
@@ -39,53 +49,82 @@ static void adopt(struct sock *sk)
 			break;
 		session_key(s, dir);
 	}
-release:
-	release_sock(sk);
 }
 
-/*
- * Locking a socket may sleep, so take the sockets of a bucket with references
- * first. @skip counts those that were taken before. Returns how many.
- */
-static int take(struct inet_hashinfo *hash, unsigned int bucket, int skip,
-		struct sock **socks)
+/* Returns false if a user is inside the socket; as look_now(). */
+static bool adopt_now(struct sock *sk)
+{
+	bool free;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	free = !sock_owned_by_user_nocheck(sk);
+	if (free)
+		adopt(sk);
+	spin_unlock_bh(&sk->sk_lock.slock);
+	return free;
+}
+
+/* It stays busy: say so, unless its end or a new key has settled it. */
+static void give_up(struct sock *sk)
+{
+	rcu_read_lock();
+	if (!session_find(sk) && is_keyed(sk))
+		session_missed(sk);
+	rcu_read_unlock();
+}
+
+static void adopt_found(struct found *f, long wait)
+{
+	unsigned long i;
+	struct sock *sk;
+
+	xa_for_each(&f->socks, i, sk) {
+		wait = wait_event_killable_timeout(sk->sk_lock.wq,
+						   adopt_now(sk), wait);
+		if (wait <= 0) {
+			wait = 0;
+			give_up(sk);
+		}
+		sock_put(sk);
+		cond_resched();
+	}
+	xa_destroy(&f->socks);
+	if (f->lost)
+		pr_warn("%u sessions of before are not counted: no memory\n",
+			f->lost);
+}
+
+static void find_bucket(struct inet_hashinfo *hash, unsigned int bucket,
+			struct found *f)
 {
 	spinlock_t *lock = inet_ehash_lockp(hash, bucket);
 	struct hlist_nulls_node *node;
 	struct sock *sk;
-	int n = 0;
 
 	if (hlist_nulls_empty(&hash->ehash[bucket].chain))
-		return 0;
+		return;
+	rcu_read_lock();
 	spin_lock_bh(lock);
 	sk_nulls_for_each(sk, node, &hash->ehash[bucket].chain) {
-		if (n == BATCH)
-			break;
-		if (!may_be_tls(sk) || skip-- > 0)
+		if (!is_keyed(sk))
 			continue;
+		if (xa_err(xa_store(&f->socks, f->n, sk, GFP_ATOMIC))) {
+			f->lost++;
+			continue;
+		}
 		sock_hold(sk);
-		socks[n++] = sk;
+		f->n++;
 	}
 	spin_unlock_bh(lock);
-	return n;
+	rcu_read_unlock();
 }
 
-static void adopt_hash(struct inet_hashinfo *hash)
+static void find_all(struct inet_hashinfo *hash, struct found *f)
 {
-	struct sock *socks[BATCH];
 	unsigned int bucket;
-	int skip, n, i;
 
 	for (bucket = 0; bucket <= hash->ehash_mask; bucket++) {
-		skip = 0;
-		do {
-			n = take(hash, bucket, skip, socks);
-			for (i = 0; i < n; i++) {
-				adopt(socks[i]);
-				sock_put(socks[i]);
-			}
-			skip += n;
-		} while (n == BATCH);
+		find_bucket(hash, bucket, f);
 		cond_resched();
 	}
 }
@@ -93,13 +132,16 @@ static void adopt_hash(struct inet_hashinfo *hash)
 void adopt_all(void)
 {
 	struct inet_hashinfo *shared = init_net.ipv4.tcp_death_row.hashinfo;
+	struct found f = {};
 	struct net *net;
 
-	adopt_hash(shared);
+	xa_init(&f.socks);
+	find_all(shared, &f);
 	down_read(&net_rwsem);
 	for_each_net(net)
 		if (net->ipv4.tcp_death_row.hashinfo != shared)
-			adopt_hash(net->ipv4.tcp_death_row.hashinfo);
+			find_all(net->ipv4.tcp_death_row.hashinfo, &f);
 	up_read(&net_rwsem);
+	adopt_found(&f, WAIT_ADMIN);
 	WRITE_ONCE(adoption_done, true);
 }

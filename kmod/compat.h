@@ -8,6 +8,7 @@
 #ifndef KTLS_COMPAT_H
 #define KTLS_COMPAT_H
 
+#include <net/genetlink.h>
 #include <net/tls.h>
 #if KTLS_KERNEL >= 606
 #include <net/tls_prot.h>
@@ -34,6 +35,16 @@ static inline bool sender_in_tcp(const struct tls_context *ctx)
 	return ctx->in_tcp_sendpages;
 #else
 	return ctx->splicing_pages;
+#endif
+}
+
+/* The attributes of the request that a dump answers. */
+static inline struct nlattr **dump_attrs(struct netlink_callback *cb)
+{
+#if KTLS_KERNEL < 606
+	return genl_dumpit_info(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->info.attrs;
 #endif
 }
 

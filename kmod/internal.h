@@ -9,13 +9,21 @@
  *	probe.c    keys installed, keys gone, errors: tells session.c
  *	measure.c  reads the two numbers of one socket, and does the arithmetic
  *	session.c  the sessions, and the sums over them
+ *	look.c     measures a session now, if its socket is free
+ *	label.c    what somebody called a session
  *	adopt.c    finds the sessions that are older than the module
  *	event.c    what probes may not do themselves: multicast, letting go
- *	netlink.c  answers questions
+ *	netlink.c  understands questions
+ *	message.c  words the answers
  *
  * Locks, outermost first: the lock of the socket, under which a session is
  * measured; sessions_lock, under which it is found, summed up and finished.
  * Probes run with preemption off, most of them with the socket locked.
+ *
+ * Nobody waits for the lock of a socket without a bound: its user may hold it
+ * for as long as he likes, by sending from memory that is slow to appear. And
+ * nobody else takes ownership of it: to look, the spin lock is enough as long
+ * as no user is inside.
  */
 #ifndef KTLS_INTERNAL_H
 #define KTLS_INTERNAL_H
@@ -64,13 +72,11 @@ struct direction {
 
 struct session {
 	struct hlist_node by_sock;	/* RCU */
-	struct list_head by_net;	/* in the order of their ids */
 	struct llist_node in_events;
 	unsigned long events;		/* EVENT_* still to be sent */
 	struct rcu_head rcu;
 	refcount_t refs;
 	struct sock *sk;		/* held */
-	u64 id;
 
 	/* Never changes. */
 	u64 cookie;
@@ -89,13 +95,20 @@ struct session {
 	u32 flags;			/* KTLS_STATS_SESSION_FLAGS_* */
 	bool fin;			/* our FIN took a sequence number */
 	bool closing;			/* tls_sk_proto_close() was entered */
-	u64 closing_seq;		/* its record number for TX */
+	u64 closing_seq;		/* for TX, before closing is set */
 	struct direction dir[DIRECTIONS];
+
+	struct label __rcu *label;
 
 	/* Under sessions_lock. */
 	bool finished;			/* not to be measured any more */
 	u64 age;
 	u64 idle;
+};
+
+struct label {
+	struct rcu_head rcu;
+	char text[];
 };
 
 /* A session at one moment, for a message. */
@@ -117,10 +130,11 @@ struct totals {
 	u64 closed;
 	u64 missed;
 	u64 errors;
+	u64 busy;			/* in an answer only */
 	struct sum sums[VERSIONS][CIPHERS][MODES][DIRECTIONS];
 };
 
-/* measure.c: all with the socket locked */
+/* measure.c: all with the socket locked, but for the first two: under RCU */
 struct tls_context *measure_context(const struct sock *sk);
 u32 measure_mode(const struct tls_context *ctx, int dir);
 u64 measure_seq(const struct tls_context *ctx, int dir);
@@ -130,20 +144,41 @@ u64 measure_idle(const struct sock *sk);
 
 /* session.c */
 struct session *session_find(const struct sock *sk);
+struct session *session_get(const struct sock *sk);
 struct session *session_create(struct sock *sk, u32 flags);
 void session_key(struct session *s, int dir);
-void session_rekey(struct session *s, int dir, u64 old_seq);
+void session_rekey(struct session *s, int dir);
+void session_rekeyed(struct session *s, int dir);
+void session_catch_up(struct session *s, int dir, u64 seq);
 void session_sum(struct session *s, int dir, const struct counters *c);
 void session_finish(struct session *s, u32 flags);
 void session_error(struct session *s);
+void session_missed(struct sock *sk);
 void session_untracked(struct sock *sk);
-void session_look(struct session *s, struct view *v);
-struct session *session_next(struct net *net, struct session *prev, u64 id);
-struct session *session_by_cookie(struct net *net, u64 cookie);
-void session_put(struct session *s);
+void session_stored(struct session *s, struct view *v);
 void session_totals(struct net *net, struct totals *t);
+struct session *session_next(struct net *net, u64 *cookie, u64 last);
+u64 session_last(struct net *net);
+struct session *session_by_cookie(struct net *net, u64 cookie);
+void session_collect(void);
+void session_put(struct session *s);
 int session_init(void);
 void session_exit(void);
+
+/* look.c: @wait is how long to wait, in jiffies; what is left of it */
+#define WAIT_ANYONE	(HZ / 10)	/* for all that one request asks for */
+#define WAIT_ADMIN	HZ
+
+bool look(struct session *s, long *wait);
+void look_view(struct session *s, struct view *v, long *wait);
+void look_totals(struct net *net, struct totals *t, long *wait);
+void look_init(void);
+void look_exit(void);
+
+/* label.c */
+struct label *label_make(const struct nlattr *attr);
+int label_set(struct session *s, struct label *label);
+bool label_is(const struct session *s, const struct nlattr *attr);
 
 /* adopt.c */
 void adopt_all(void);
@@ -158,6 +193,15 @@ enum { EVENT_OPEN, EVENT_CLOSE, EVENT_QUEUED };
 void event_queue(struct session *s, int event);
 void event_flush(void);
 void event_stop(void);
+
+/* message.c: -EMSGSIZE if there is no room */
+#define MESSAGE_SESSION_SIZE	SZ_4K
+/* A breakdown for every combination there is. */
+#define MESSAGE_TOTALS_SIZE	(SZ_8K + VERSIONS * CIPHERS * MODES * 256)
+
+int message_session(struct sk_buff *skb, struct session *s,
+		    const struct view *v, struct user_namespace *ns);
+int message_totals(struct sk_buff *skb, const struct totals *t);
 
 /* netlink.c */
 void netlink_notify(struct session *s, int event);

@@ -13,15 +13,28 @@
 /* Makes this module depend on tls.ko, whose functions are probed. */
 static const void *const needs_tls __used = tls_encrypt_skb;
 
+static const struct {
+	bool met;
+	const char *else_what;
+} needs[] __initconst = {
+	/* A wrong guess at a structure is worse than no figures. */
+	{ KTLS_LAYOUT_KNOWN,
+	  "the TLS internals of this kernel are not known to this version" },
+	/* There a spin lock may sleep, and a probe must not. */
+	{ !IS_ENABLED(CONFIG_PREEMPT_RT), "PREEMPT_RT is not supported" },
+	/* Cookies are indices, and 64-bit numbers are read in one piece. */
+	{ IS_ENABLED(CONFIG_64BIT), "only 64-bit kernels are supported" },
+};
+
 static int __init ktls_stats_init(void)
 {
-	int ret;
+	int ret, i;
 
-	/* A wrong guess at a structure is worse than no figures. */
-	if (!KTLS_LAYOUT_KNOWN) {
-		pr_err("not loading: the TLS internals of this kernel are not known to this version\n");
-		return -EOPNOTSUPP;
-	}
+	for (i = 0; i < ARRAY_SIZE(needs); i++)
+		if (!needs[i].met) {
+			pr_err("not loading: %s\n", needs[i].else_what);
+			return -EOPNOTSUPP;
+		}
 	ret = session_init();
 	if (ret)
 		return ret;
@@ -35,6 +48,7 @@ static int __init ktls_stats_init(void)
 		goto exit_netlink;
 	}
 	adopt_all();
+	look_init();
 	return 0;
 
 exit_netlink:
@@ -47,6 +61,7 @@ exit_session:
 
 static void __exit ktls_stats_exit(void)
 {
+	look_exit();
 	probe_exit();
 	event_stop();
 	netlink_exit();

@@ -9,9 +9,9 @@
  *	received: bytes = wire - records * overhead
  *
  * Send calls of every kind, sendfile, splice, io_uring and users inside the
- * kernel cannot but move these numbers. Everything here runs with the socket
- * locked: the record number is incremented byte by byte, and most of what is
- * read is freed without RCU.
+ * kernel cannot but move these numbers. What does not say otherwise runs with
+ * the socket locked: the record number is incremented byte by byte, and most
+ * of what is read is freed without RCU.
  */
 #include <linux/skmsg.h>
 #include <net/tcp.h>
@@ -38,13 +38,16 @@ struct tls_rec {
 static_assert(sizeof(struct tls_prot_info) == 10 * sizeof(u16));
 static_assert(sizeof(__be64) == TLS_MAX_REC_SEQ_SIZE);
 
-/* The TLS side of @sk, or NULL if it has none (any more). */
+/*
+ * The TLS side of @sk, or NULL if it has none (any more). Under RCU, by which
+ * TLS frees it, or with the socket locked.
+ */
 struct tls_context *measure_context(const struct sock *sk)
 {
-	const struct inet_connection_sock *icsk = inet_csk(sk);
+	const struct tcp_ulp_ops *ulp = READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
 	struct tls_context *ctx = tls_get_ctx(sk);
 
-	if (!ctx || !icsk->icsk_ulp_ops || strcmp(icsk->icsk_ulp_ops->name, "tls"))
+	if (!ctx || !ulp || strcmp(ulp->name, "tls"))
 		return NULL;
 	/* Closed: with device offload the context outlives its contents. */
 	if (READ_ONCE(sk->sk_prot) == ctx->sk_proto)

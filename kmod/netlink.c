@@ -1,146 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Answers questions in the words of uapi/linux/ktls_stats.h. The family is
- * written by hand: the generator emits split operations, which 6.1 does not
- * have, and drops the flags of multicast groups.
+ * Understands the questions of uapi/linux/ktls_stats.h. The family is written
+ * by hand: the generator emits split operations, which 6.1 does not have, and
+ * drops the flags of multicast groups.
  */
+#include <linux/file.h>
+#include <linux/net.h>
 #include <net/genetlink.h>
-#include <net/tls.h>
+#include "compat.h"
 #include "internal.h"
 
-/* A message of totals holds a breakdown for every combination there is. */
-#define TOTALS_SIZE	(SZ_8K + VERSIONS * CIPHERS * MODES * 256)
+#define LABEL_MAX	255	/* bytes */
 
 static struct genl_family family;
 
-static const struct {
-	int attr;
-	size_t offset;
-} counter_attrs[] = {
-	{ KTLS_STATS_A_DIRECTION_BYTES, offsetof(struct counters, bytes) },
-	{ KTLS_STATS_A_DIRECTION_RECORDS, offsetof(struct counters, records) },
-	{ KTLS_STATS_A_DIRECTION_WIRE, offsetof(struct counters, wire) },
-	{ KTLS_STATS_A_DIRECTION_CONTROL, offsetof(struct counters, control) },
-	{ KTLS_STATS_A_DIRECTION_REKEYS, offsetof(struct counters, rekeys) },
-};
-
-static const int direction_attrs[DIRECTIONS] = {
-	KTLS_STATS_A_SESSION_TX, KTLS_STATS_A_SESSION_RX,
-};
-
-static const int totals_attrs[DIRECTIONS] = {
-	KTLS_STATS_A_TOTALS_TX, KTLS_STATS_A_TOTALS_RX,
-};
-
-static const int breakdown_attrs[DIRECTIONS] = {
-	KTLS_STATS_A_BREAKDOWN_TX, KTLS_STATS_A_BREAKDOWN_RX,
-};
-
-static int put_counters(struct sk_buff *skb, const struct counters *c)
+static int fill_session(struct sk_buff *skb, struct session *s,
+			const struct view *v, u32 portid, u32 seq, int flags,
+			int cmd, struct user_namespace *ns)
 {
-	int i;
+	void *hdr = genlmsg_put(skb, portid, seq, &family, flags, cmd);
 
-	for (i = 0; i < ARRAY_SIZE(counter_attrs); i++) {
-		const u64 *value = (const void *)c + counter_attrs[i].offset;
-
-		if (nla_put_u64_64bit(skb, counter_attrs[i].attr, *value,
-				      KTLS_STATS_A_DIRECTION_PAD))
-			return -EMSGSIZE;
-	}
-	return 0;
-}
-
-static int put_direction(struct sk_buff *skb, int attr, u32 mode,
-			 const struct counters *c)
-{
-	struct nlattr *nest = nla_nest_start(skb, attr);
-
-	if (!nest ||
-	    nla_put_u32(skb, KTLS_STATS_A_DIRECTION_MODE, mode) ||
-	    put_counters(skb, c))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int put_sum(struct sk_buff *skb, int attr, const struct sum *sum)
-{
-	struct nlattr *nest = nla_nest_start(skb, attr);
-
-	if (!nest ||
-	    nla_put_u64_64bit(skb, KTLS_STATS_A_DIRECTION_LIVE, sum->live,
-			      KTLS_STATS_A_DIRECTION_PAD) ||
-	    nla_put_u64_64bit(skb, KTLS_STATS_A_DIRECTION_CLOSED, sum->closed,
-			      KTLS_STATS_A_DIRECTION_PAD) ||
-	    put_counters(skb, &sum->counters))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return nla_put_u64_64bit(skb, attr, value, KTLS_STATS_A_SESSION_PAD);
-}
-
-static int put_address(struct sk_buff *skb, const struct session *s)
-{
-	int len = s->family == AF_INET ? 4 : 16;
-
-	if (nla_put_u32(skb, KTLS_STATS_A_SESSION_FAMILY, s->family) ||
-	    nla_put(skb, KTLS_STATS_A_SESSION_LOCAL_ADDR, len, &s->local) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_LOCAL_PORT, s->local_port) ||
-	    nla_put(skb, KTLS_STATS_A_SESSION_REMOTE_ADDR, len, &s->remote) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_REMOTE_PORT, s->remote_port))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_identity(struct sk_buff *skb, const struct session *s,
-			struct user_namespace *ns)
-{
-	if (put_u64(skb, KTLS_STATS_A_SESSION_COOKIE, s->cookie) ||
-	    put_u64(skb, KTLS_STATS_A_SESSION_INODE, s->inode) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_UID,
-			from_kuid_munged(ns, s->uid)) ||
-	    put_address(skb, s) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_VERSION, s->version) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_CIPHER, s->cipher))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_session(struct sk_buff *skb, const struct session *s,
-		       const struct view *v, struct user_namespace *ns)
-{
-	int dir;
-
-	if (put_identity(skb, s, ns))
-		return -EMSGSIZE;
-	for (dir = TX; dir < DIRECTIONS; dir++)
-		if (put_direction(skb, direction_attrs[dir], v->mode[dir],
-				  &v->counters[dir]))
-			return -EMSGSIZE;
-	if (put_u64(skb, KTLS_STATS_A_SESSION_ERRORS, v->errors) ||
-	    put_u64(skb, KTLS_STATS_A_SESSION_AGE, v->age) ||
-	    put_u64(skb, KTLS_STATS_A_SESSION_IDLE, v->idle) ||
-	    nla_put_u32(skb, KTLS_STATS_A_SESSION_FLAGS, v->flags))
-		return -EMSGSIZE;
-	return 0;
-}
-
-/* May sleep: looks at the session, then tells of it. */
-static int fill_session(struct sk_buff *skb, struct session *s, u32 portid,
-			u32 seq, int flags, int cmd, struct user_namespace *ns)
-{
-	struct view v;
-	void *hdr;
-
-	session_look(s, &v);
-	hdr = genlmsg_put(skb, portid, seq, &family, flags, cmd);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (put_session(skb, s, &v, ns)) {
+	if (message_session(skb, s, v, ns)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -151,8 +33,10 @@ static int fill_session(struct sk_buff *skb, struct session *s, u32 portid,
 static int session_get_do(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *cookie = info->attrs[KTLS_STATS_A_SESSION_COOKIE];
+	long wait = WAIT_ADMIN;
 	struct sk_buff *reply;
 	struct session *s;
+	struct view v;
 	int ret;
 
 	if (!cookie) {
@@ -164,9 +48,10 @@ static int session_get_do(struct sk_buff *skb, struct genl_info *info)
 		GENL_SET_ERR_MSG(info, "no live session has this cookie");
 		return -ENOENT;
 	}
-	reply = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	look_view(s, &v, &wait);
+	reply = genlmsg_new(MESSAGE_SESSION_SIZE, GFP_KERNEL);
 	ret = !reply ? -ENOMEM :
-	      fill_session(reply, s, info->snd_portid, info->snd_seq, 0,
+	      fill_session(reply, s, &v, info->snd_portid, info->snd_seq, 0,
 			   KTLS_STATS_CMD_SESSION_GET,
 			   sk_user_ns(NETLINK_CB(skb).sk));
 	session_put(s);
@@ -177,111 +62,153 @@ static int session_get_do(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(reply, info);
 }
 
-/* cb->args[0] is the id of the last session told. */
+/* --- dumps ---------------------------------------------------------------- */
+
+/* What is left of a dump from one message to the next: cb->args[]. */
+enum { DUMP_COOKIE, DUMP_LAST, DUMP_WAIT, DUMP_STARTED };
+
+static bool wanted(const struct session *s, struct nlattr **attrs,
+		   struct user_namespace *ns)
+{
+	struct nlattr *uid = attrs[KTLS_STATS_A_SESSION_UID];
+	struct nlattr *label = attrs[KTLS_STATS_A_SESSION_LABEL];
+	struct nlattr *cipher = attrs[KTLS_STATS_A_SESSION_CIPHER];
+	struct nlattr *local = attrs[KTLS_STATS_A_SESSION_LOCAL_PORT];
+	struct nlattr *remote = attrs[KTLS_STATS_A_SESSION_REMOTE_PORT];
+
+	return (!uid || uid_eq(s->uid, make_kuid(ns, nla_get_u32(uid)))) &&
+	       (!label || label_is(s, label)) &&
+	       (!cipher || s->cipher == nla_get_u32(cipher)) &&
+	       (!local || s->local_port == nla_get_u32(local)) &&
+	       (!remote || s->remote_port == nla_get_u32(remote));
+}
+
+/* Returns whether there was room. */
+static bool dump_one(struct sk_buff *skb, struct netlink_callback *cb,
+		     struct session *s, struct user_namespace *ns)
+{
+	struct view v;
+
+	look_view(s, &v, &cb->args[DUMP_WAIT]);
+	return !fill_session(skb, s, &v, NETLINK_CB(cb->skb).portid,
+			     cb->nlh->nlmsg_seq, NLM_F_MULTI,
+			     KTLS_STATS_CMD_SESSION_GET, ns);
+}
+
 static int session_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct user_namespace *ns = sk_user_ns(NETLINK_CB(cb->skb).sk);
+	struct nlattr **attrs = dump_attrs(cb);
 	struct net *net = sock_net(skb->sk);
+	u64 cookie = cb->args[DUMP_COOKIE];
 	struct session *s;
+	bool room = true;
 
-	for (s = session_next(net, NULL, cb->args[0]); s;
-	     s = session_next(net, s, 0)) {
-		if (fill_session(skb, s, NETLINK_CB(cb->skb).portid,
-				 cb->nlh->nlmsg_seq, NLM_F_MULTI,
-				 KTLS_STATS_CMD_SESSION_GET, ns)) {
-			session_put(s);
-			break;
-		}
-		cb->args[0] = s->id;
+	if (attrs[KTLS_STATS_A_SESSION_COOKIE]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack,
+				    attrs[KTLS_STATS_A_SESSION_COOKIE],
+				    "a cookie selects one session: not in a dump");
+		return -EINVAL;
+	}
+	if (!cb->args[DUMP_STARTED]) {
+		cb->args[DUMP_STARTED] = true;
+		cb->args[DUMP_LAST] = session_last(net);
+		cb->args[DUMP_WAIT] = WAIT_ADMIN;
+	}
+	while (room && !fatal_signal_pending(current) &&
+	       (s = session_next(net, &cookie, cb->args[DUMP_LAST]))) {
+		if (wanted(s, attrs, ns))
+			room = dump_one(skb, cb, s, ns);
+		session_put(s);
+		if (room)
+			cb->args[DUMP_COOKIE] = cookie;
+		cond_resched();
 	}
 	return skb->len;
 }
 
-static void add_sum(struct sum *to, const struct sum *from)
+/* --- labels --------------------------------------------------------------- */
+
+/* In the context of the sender: the descriptor is his. */
+static struct session *session_by_fd(struct genl_info *info, u32 fd)
 {
-	to->live += from->live;
-	to->closed += from->closed;
-	to->counters.bytes += from->counters.bytes;
-	to->counters.records += from->counters.records;
-	to->counters.wire += from->counters.wire;
-	to->counters.control += from->counters.control;
-	to->counters.rekeys += from->counters.rekeys;
+	struct session *s = ERR_PTR(-ENOENT);
+	struct socket *sock;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock)
+		return ERR_PTR(err);
+	if (net_eq(sock_net(sock->sk), genl_info_net(info)))
+		s = session_get(sock->sk) ?: s;
+	sockfd_put(sock);
+	return s;
 }
 
-/* One breakdown, unless the combination has not occurred. */
-static int put_breakdown(struct sk_buff *skb, u32 version, u32 cipher,
-			 u32 mode, const struct sum *sums)
+static struct session *labelled(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *nest;
-	int dir;
+	struct nlattr *cookie = info->attrs[KTLS_STATS_A_SESSION_COOKIE];
+	struct nlattr *fd = info->attrs[KTLS_STATS_A_SESSION_FD];
+	struct net *net = genl_info_net(info);
 
-	if (!sums[TX].live && !sums[TX].closed &&
-	    !sums[RX].live && !sums[RX].closed)
-		return 0;
-	nest = nla_nest_start(skb, KTLS_STATS_A_TOTALS_BREAKDOWN);
-	if (!nest ||
-	    nla_put_u32(skb, KTLS_STATS_A_BREAKDOWN_VERSION, version) ||
-	    nla_put_u32(skb, KTLS_STATS_A_BREAKDOWN_CIPHER, cipher) ||
-	    nla_put_u32(skb, KTLS_STATS_A_BREAKDOWN_MODE, mode))
-		return -EMSGSIZE;
-	for (dir = TX; dir < DIRECTIONS; dir++)
-		if (put_sum(skb, breakdown_attrs[dir], &sums[dir]))
-			return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-/* All breakdowns into @skb, and their sum into @all. */
-static int put_breakdowns(struct sk_buff *skb, const struct totals *t,
-			  struct sum *all)
-{
-	int i, v, c, m;
-
-	for (i = 0; i < VERSIONS * CIPHERS * MODES; i++) {
-		m = i % MODES;
-		c = i / MODES % CIPHERS;
-		v = i / MODES / CIPHERS;
-		if (put_breakdown(skb, TLS_1_2_VERSION + v,
-				  TLS_CIPHER_AES_GCM_128 + c,
-				  KTLS_STATS_MODE_SW + m, t->sums[v][c][m]))
-			return -EMSGSIZE;
-		add_sum(&all[TX], &t->sums[v][c][m][TX]);
-		add_sum(&all[RX], &t->sums[v][c][m][RX]);
+	if (!cookie == !fd) {
+		GENL_SET_ERR_MSG(info, "one of cookie and fd is wanted");
+		return ERR_PTR(-EINVAL);
 	}
-	return 0;
+	if (fd)
+		return session_by_fd(info, nla_get_u32(fd));
+	if (!netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN)) {
+		GENL_SET_ERR_MSG(info, "by cookie it needs CAP_NET_ADMIN");
+		return ERR_PTR(-EPERM);
+	}
+	return session_by_cookie(net, nla_get_u64(cookie)) ?: ERR_PTR(-ENOENT);
 }
 
-static int put_totals(struct sk_buff *skb, const struct totals *t)
+static int label_set_do(struct sk_buff *skb, struct genl_info *info)
 {
-	struct sum all[DIRECTIONS] = {};
-	int dir;
+	struct nlattr *attr = info->attrs[KTLS_STATS_A_SESSION_LABEL];
+	struct label *label;
+	struct session *s;
+	int ret;
 
-	if (put_u64(skb, KTLS_STATS_A_TOTALS_LIVE, t->live) ||
-	    put_u64(skb, KTLS_STATS_A_TOTALS_CLOSED, t->closed) ||
-	    put_u64(skb, KTLS_STATS_A_TOTALS_MISSED, t->missed) ||
-	    put_u64(skb, KTLS_STATS_A_TOTALS_ERRORS, t->errors) ||
-	    put_breakdowns(skb, t, all))
-		return -EMSGSIZE;
-	for (dir = TX; dir < DIRECTIONS; dir++)
-		if (put_sum(skb, totals_attrs[dir], &all[dir]))
-			return -EMSGSIZE;
-	return 0;
+	if (!attr) {
+		GENL_SET_ERR_MSG(info, "label is missing");
+		return -EINVAL;
+	}
+	label = label_make(attr);
+	if (IS_ERR(label)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "label is no text in UTF-8");
+		return PTR_ERR(label);
+	}
+	s = labelled(skb, info);
+	ret = PTR_ERR_OR_ZERO(s);
+	if (!ret) {
+		ret = label_set(s, label);
+		session_put(s);
+	}
+	if (ret == -ENOENT)
+		GENL_SET_ERR_MSG(info, "no live session is meant by that");
+	if (ret)
+		kfree(label);
+	return ret;
 }
 
 static int totals_get_do(struct sk_buff *skb, struct genl_info *info)
 {
-	struct sk_buff *reply = genlmsg_new(TOTALS_SIZE, GFP_KERNEL);
+	struct sk_buff *reply = genlmsg_new(MESSAGE_TOTALS_SIZE, GFP_KERNEL);
 	struct totals *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	long wait = WAIT_ANYONE;
 	int ret = -ENOMEM;
 	void *hdr;
 
 	if (!reply || !t)
 		goto free;
-	session_totals(genl_info_net(info), t);
+	look_totals(genl_info_net(info), t, &wait);
 	ret = -EMSGSIZE;
 	hdr = genlmsg_put_reply(reply, info, &family, 0,
 				KTLS_STATS_CMD_TOTALS_GET);
-	if (!hdr || put_totals(reply, t))
+	if (!hdr || message_totals(reply, t))
 		goto free;
 	genlmsg_end(reply, hdr);
 	kfree(t);
@@ -293,8 +220,20 @@ free:
 	return ret;
 }
 
-static const struct nla_policy session_policy[] = {
+/* 6.1 has one policy for asking and dumping; what does not fit is said above. */
+static const struct nla_policy get_policy[] = {
 	[KTLS_STATS_A_SESSION_COOKIE] = { .type = NLA_U64 },
+	[KTLS_STATS_A_SESSION_UID] = { .type = NLA_U32 },
+	[KTLS_STATS_A_SESSION_LABEL] = { .type = NLA_STRING, .len = LABEL_MAX },
+	[KTLS_STATS_A_SESSION_CIPHER] = { .type = NLA_U32 },
+	[KTLS_STATS_A_SESSION_LOCAL_PORT] = { .type = NLA_U32 },
+	[KTLS_STATS_A_SESSION_REMOTE_PORT] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy label_policy[] = {
+	[KTLS_STATS_A_SESSION_COOKIE] = { .type = NLA_U64 },
+	[KTLS_STATS_A_SESSION_LABEL] = { .type = NLA_STRING, .len = LABEL_MAX },
+	[KTLS_STATS_A_SESSION_FD] = { .type = NLA_U32 },
 };
 
 static const struct genl_ops ops[] = {
@@ -303,11 +242,16 @@ static const struct genl_ops ops[] = {
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = session_get_do,
 		.dumpit = session_get_dump,
-		.policy = session_policy,
-		.maxattr = ARRAY_SIZE(session_policy) - 1,
+		.policy = get_policy,
+		.maxattr = ARRAY_SIZE(get_policy) - 1,
 	}, {
 		.cmd = KTLS_STATS_CMD_TOTALS_GET,
 		.doit = totals_get_do,
+	}, {
+		.cmd = KTLS_STATS_CMD_LABEL_SET,
+		.doit = label_set_do,
+		.policy = label_policy,
+		.maxattr = ARRAY_SIZE(label_policy) - 1,
 	},
 };
 
@@ -336,20 +280,25 @@ static struct genl_family family __ro_after_init = {
 	.n_mcgrps = ARRAY_SIZE(groups),
 };
 
-/* From the worker. There is no reader to number the owner for. */
+/*
+ * From the worker, which others wait for: without looking at the socket. There
+ * is no reader to number the owner for.
+ */
 void netlink_notify(struct session *s, int event)
 {
 	struct net *net = sock_net(s->sk);
 	struct sk_buff *skb;
+	struct view v;
 	int cmd = event == EVENT_OPEN ? KTLS_STATS_CMD_OPEN_NTF :
 					KTLS_STATS_CMD_CLOSE_NTF;
 
 	if (!genl_has_listeners(&family, net, event))
 		return;
-	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	skb = genlmsg_new(MESSAGE_SESSION_SIZE, GFP_KERNEL);
 	if (!skb)
 		return;
-	if (fill_session(skb, s, 0, 0, 0, cmd, net->user_ns))
+	session_stored(s, &v);
+	if (fill_session(skb, s, &v, 0, 0, 0, cmd, net->user_ns))
 		nlmsg_free(skb);
 	else
 		genlmsg_multicast_netns(&family, net, skb, 0, event,

@@ -6,15 +6,16 @@
  *	tls_set_sw_offload, tls_set_device_offload	first keys, new keys
  *	tcp_shutdown					our FIN
  *	tls_process_cmsg				control records
- *	tls_err_abort					errors
+ *	tls_err_abort, tls_strp_abort_strp		errors
  *	tls_sk_proto_close				closing, not locked yet
- *	tls_sw_release_resources_tx			last push, then final
+ *	tls_sw_release_resources_tx			before the last push
  *	tls_sw_release_resources_rx			final
+ *	tls_sw_free_ctx_tx				final without RX, unlocked
  *	tls_device_free_resources_tx,
- *	tls_device_offload_cleanup_rx			the same, for devices
+ *	tls_device_offload_cleanup_rx			final, for devices
  *
- * Handlers run with preemption off. All but those for tls_err_abort and
- * tls_sk_proto_close find the socket locked by their caller.
+ * Handlers run with preemption off, and most find the socket locked by their
+ * caller; those that do not say so.
  */
 #include <linux/kprobes.h>
 #include <net/tcp.h>
@@ -25,9 +26,6 @@
 struct call {
 	struct sock *sk;
 	int dir;
-	bool rekey;
-	u64 seq;		/* before the call */
-	struct counters sent;	/* before the call */
 };
 
 static struct sock *sock_arg(struct pt_regs *regs)
@@ -35,21 +33,47 @@ static struct sock *sock_arg(struct pt_regs *regs)
 	return (struct sock *)regs_get_kernel_argument(regs, 0);
 }
 
-/* Key updates: the old record number is overwritten by the call. */
-static int enter_set_sw(struct kretprobe_instance *ri, struct pt_regs *regs)
+static bool is_rekey(struct pt_regs *regs)
 {
-	struct call *call = (struct call *)ri->data;
+#ifdef SET_SW_OFFLOAD_REKEY
+	return regs_get_kernel_argument(regs, SET_SW_OFFLOAD_REKEY);
+#else
+	return false;
+#endif
+}
 
+static void fill_call(struct call *call, struct pt_regs *regs)
+{
 	call->sk = sock_arg(regs);
 	call->dir = (int)regs_get_kernel_argument(regs, SET_SW_OFFLOAD_TX) ?
 		    TX : RX;
-	call->rekey = false;
-#ifdef SET_SW_OFFLOAD_REKEY
-	if (regs_get_kernel_argument(regs, SET_SW_OFFLOAD_REKEY)) {
-		call->rekey = true;
-		call->seq = measure_seq(tls_get_ctx(call->sk), call->dir);
-	}
-#endif
+}
+
+/*
+ * First keys and key updates have a kretprobe each: first keys may load crypto
+ * modules and take long, and key updates must not go unseen meanwhile for want
+ * of an instance. An entry that returns 1 gives its instance back.
+ */
+static int enter_set_sw(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	if (is_rekey(regs))
+		return 1;
+	fill_call((struct call *)ri->data, regs);
+	return 0;
+}
+
+static int enter_rekey(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct call *call = (struct call *)ri->data;
+	struct session *s;
+
+	if (!is_rekey(regs))
+		return 1;
+	fill_call(call, regs);
+	s = session_find(call->sk);
+	if (!s || !s->dir[call->dir].keyed)
+		return 1;
+	session_rekey(s, call->dir);
 	return 0;
 }
 
@@ -59,21 +83,7 @@ static int enter_set_device(struct kretprobe_instance *ri, struct pt_regs *regs)
 
 	call->sk = sock_arg(regs);
 	call->dir = TX;
-	call->rekey = false;
 	return 0;
-}
-
-/*
- * The return of the other direction's keys may have been missed, for want of
- * a kretprobe instance: better from here on than not at all.
- */
-static void adopt_other(struct session *s, int dir)
-{
-	if (s->dir[dir].keyed || measure_mode(tls_get_ctx(s->sk), dir) ==
-	    KTLS_STATS_MODE_NONE)
-		return;
-	s->flags |= KTLS_STATS_SESSION_FLAGS_ADOPTED;
-	session_key(s, dir);
 }
 
 static int keys_set(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -84,10 +94,6 @@ static int keys_set(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if ((int)regs_return_value(regs))
 		return 0;
 	s = session_find(call->sk);
-	if (s && call->rekey && s->dir[call->dir].keyed) {
-		session_rekey(s, call->dir, call->seq);
-		return 0;
-	}
 	if (!s) {
 		s = session_create(call->sk, 0);
 		if (!s)
@@ -95,7 +101,16 @@ static int keys_set(struct kretprobe_instance *ri, struct pt_regs *regs)
 		event_queue(s, EVENT_OPEN);
 	}
 	session_key(s, call->dir);
-	adopt_other(s, !call->dir);
+	return 0;
+}
+
+static int rekeyed(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct call *call = (struct call *)ri->data;
+	struct session *s = session_find(call->sk);
+
+	if (s && !(int)regs_return_value(regs))
+		session_rekeyed(s, call->dir);
 	return 0;
 }
 
@@ -132,11 +147,24 @@ static int sending_control(struct kprobe *p, struct pt_regs *regs)
 	return 0;
 }
 
+/* With the socket locked or not. */
 static int aborting(struct kprobe *p, struct pt_regs *regs)
 {
 	struct session *s = session_find(sock_arg(regs));
 
 	if (s)
+		session_error(s);
+	return 0;
+}
+
+/* What arrives is no TLS record. The condition is the function's own. */
+static int aborting_parser(struct kprobe *p, struct pt_regs *regs)
+{
+	const struct tls_strparser *strp =
+		(void *)regs_get_kernel_argument(regs, 0);
+	struct session *s = session_find(strp->sk);
+
+	if (s && !strp->stopped)
 		session_error(s);
 	return 0;
 }
@@ -162,7 +190,7 @@ static int closing(struct kprobe *p, struct pt_regs *regs)
 	}
 	if (measure_mode(ctx, TX) != KTLS_STATS_MODE_NONE)
 		s->closing_seq = measure_seq(ctx, TX);
-	s->closing = true;
+	smp_store_release(&s->closing, true);
 	return 0;
 }
 
@@ -173,49 +201,66 @@ static struct session *find_closing(struct sock *sk)
 	return s && s->closing ? s : NULL;
 }
 
-/* TX goes first. The last to go takes the session with it. */
-static void finish_tx(struct session *s, const struct counters *c)
+static void sum(struct session *s, int dir, u64 seq)
 {
-	if (s->dir[TX].keyed)
-		session_sum(s, TX, c);
-	if (measure_mode(tls_get_ctx(s->sk), RX) == KTLS_STATS_MODE_NONE)
-		session_finish(s, 0);
+	struct counters c;
+
+	session_catch_up(s, dir, seq);
+	if (measure(s, dir, seq, &c))
+		session_sum(s, dir, &c);
 }
 
 /*
- * Records that TCP does not take now are lost, though encrypted: take bytes
- * and records before the call, and the position in TCP after it.
+ * Records that TCP does not take now are lost, though encrypted: bytes and
+ * records are those of before the call, and the position in TCP, which
+ * sum_pushed() adds, is that of after it. The call may sleep, hence no
+ * kretprobe: others could not close meanwhile without going unseen.
  */
-static int enter_release_tx(struct kretprobe_instance *ri, struct pt_regs *regs)
+static int releasing_tx(struct kprobe *p, struct pt_regs *regs)
 {
-	struct call *call = (struct call *)ri->data;
 	struct session *s = find_closing(sock_arg(regs));
 
-	if (!s || !measure(s, TX, s->closing_seq, &call->sent))
-		return 1;
-	call->sk = s->sk;
+	if (s)
+		sum(s, TX, s->closing_seq);
 	return 0;
 }
 
-static int released_tx(struct kretprobe_instance *ri, struct pt_regs *regs)
+/* With the spin lock of the socket at least. */
+static void sum_pushed(struct session *s)
 {
-	struct call *call = (struct call *)ri->data;
-	struct session *s = session_find(call->sk);
+	struct counters c = s->dir[TX].counters;
+
+	if (!s->dir[TX].keyed || s->dir[TX].mode != KTLS_STATS_MODE_SW)
+		return;
+	c.wire = measure_wire(s, TX) - s->dir[TX].wire;
+	session_sum(s, TX, &c);
+}
+
+/* The socket is not locked any more. With RX the session is finished by now. */
+static int freeing_tx(struct kprobe *p, struct pt_regs *regs)
+{
+	struct tls_context *ctx = (void *)regs_get_kernel_argument(regs, 0);
+	struct session *s = find_closing(ctx->sk);
+	unsigned long irq;
 
 	if (!s)
 		return 0;
-	call->sent.wire = measure_wire(s, TX) - s->dir[TX].wire;
-	finish_tx(s, &call->sent);
+	spin_lock_irqsave(&s->sk->sk_lock.slock, irq);
+	sum_pushed(s);
+	spin_unlock_irqrestore(&s->sk->sk_lock.slock, irq);
+	session_finish(s, 0);
 	return 0;
 }
 
 static int releasing_tx_device(struct kprobe *p, struct pt_regs *regs)
 {
 	struct session *s = find_closing(sock_arg(regs));
-	struct counters c;
 
-	if (s && measure(s, TX, s->closing_seq, &c))
-		finish_tx(s, &c);
+	if (!s)
+		return 0;
+	sum(s, TX, s->closing_seq);
+	if (measure_mode(tls_get_ctx(s->sk), RX) == KTLS_STATS_MODE_NONE)
+		session_finish(s, 0);
 	return 0;
 }
 
@@ -223,36 +268,37 @@ static int releasing_tx_device(struct kprobe *p, struct pt_regs *regs)
 static int releasing_rx(struct kprobe *p, struct pt_regs *regs)
 {
 	struct session *s = find_closing(sock_arg(regs));
-	struct counters c;
 
 	if (!s)
 		return 0;
-	if (s->dir[RX].keyed &&
-	    measure(s, RX, measure_seq(tls_get_ctx(s->sk), RX), &c))
-		session_sum(s, RX, &c);
+	sum(s, RX, measure_seq(tls_get_ctx(s->sk), RX));
+	sum_pushed(s);
 	session_finish(s, 0);
 	return 0;
 }
 
 #define ON_ENTRY(name, fn) \
 	{ .symbol_name = #name, .pre_handler = fn }
-/* Those that may sleep do so with an instance taken: crypto may load modules */
+/* Each call that is under way has an instance. */
 #define ON_RETURN(name, enter, leave) \
 	{ .kp.symbol_name = #name, .entry_handler = enter, .handler = leave, \
 	  .data_size = sizeof(struct call), .maxactive = 512 }
 
 static struct kretprobe returns[] = {
-	ON_RETURN(tls_sw_release_resources_tx, enter_release_tx, released_tx),
 	ON_RETURN(tls_set_sw_offload, enter_set_sw, keys_set),
+	ON_RETURN(tls_set_sw_offload, enter_rekey, rekeyed),
 	ON_RETURN(tls_set_device_offload, enter_set_device, keys_set),
 };
 
 static struct kprobe entries[] = {
+	ON_ENTRY(tls_sw_free_ctx_tx, freeing_tx),
+	ON_ENTRY(tls_sw_release_resources_tx, releasing_tx),
 	ON_ENTRY(tls_sw_release_resources_rx, releasing_rx),
 	ON_ENTRY(tls_device_offload_cleanup_rx, releasing_rx),
 	ON_ENTRY(tls_device_free_resources_tx, releasing_tx_device),
 	ON_ENTRY(tls_sk_proto_close, closing),
 	ON_ENTRY(tls_err_abort, aborting),
+	ON_ENTRY(tls_strp_abort_strp, aborting_parser),
 	ON_ENTRY(tls_process_cmsg, sending_control),
 	ON_ENTRY(tcp_shutdown, shutting_down),
 };

@@ -12,14 +12,13 @@
 #include <linux/moduleparam.h>
 #include <linux/sock_diag.h>
 #include <net/inet_sock.h>
+#include <linux/xarray.h>
 #include <net/netns/generic.h>
 #include "internal.h"
 
-/* How often sessions are looked for whose end was not seen. */
-#define COLLECT_INTERVAL	(60 * HZ)
-
 struct ktls_net {
-	struct list_head sessions;	/* RCU, in the order of their ids */
+	struct xarray sessions;		/* by cookie */
+	u64 last;			/* the highest cookie so far */
 	u64 untracked;			/* of those missed, not yet closed */
 	struct totals totals;
 };
@@ -29,9 +28,8 @@ module_param(max_sessions, uint, 0644);
 MODULE_PARM_DESC(max_sessions, "Most sessions followed at a time in one network namespace");
 
 static DEFINE_HASHTABLE(table, 12);
-static DEFINE_SPINLOCK(sessions_lock);	/* table, lists, sums, finishing */
+static DEFINE_SPINLOCK(sessions_lock);	/* both indices, sums, finishing */
 static unsigned int net_id;
-static u64 last_id;
 
 static struct ktls_net *ktls_net(const struct net *net)
 {
@@ -54,11 +52,29 @@ struct session *session_find(const struct sock *sk)
 	return s;
 }
 
+/* The same with a reference, in any context. */
+struct session *session_get(const struct sock *sk)
+{
+	struct session *s;
+
+	rcu_read_lock();
+	s = session_find(sk);
+	if (s && !refcount_inc_not_zero(&s->refs))
+		s = NULL;
+	rcu_read_unlock();
+	return s;
+}
+
 /* In any context: the socket has references of its own until its close ends. */
 void session_put(struct session *s)
 {
+	struct label *label;
+
 	if (!refcount_dec_and_test(&s->refs))
 		return;
+	label = rcu_dereference_protected(s->label, true);	/* the last user */
+	if (label)
+		kfree_rcu(label, rcu);
 	sock_put(s->sk);
 	kfree_rcu(s, rcu);
 }
@@ -128,26 +144,40 @@ struct session *session_create(struct sock *sk, u32 flags)
 	if (!check_net(net))
 		return NULL;
 	s = alloc(sk, ctx);
+	if (!s)
+		goto miss;
+	s->flags = flags;
 
 	spin_lock_irqsave(&sessions_lock, irq);
-	if (!s || kn->totals.live >= READ_ONCE(max_sessions)) {
-		kn->totals.missed++;
-		kn->untracked++;
+	if (kn->totals.live >= READ_ONCE(max_sessions) ||
+	    xa_insert(&kn->sessions, s->cookie, s, GFP_ATOMIC | __GFP_NOWARN)) {
+		spin_unlock_irqrestore(&sessions_lock, irq);
+		session_put(s);
 		goto miss;
 	}
-	s->flags = flags;
-	s->id = ++last_id;
+	kn->last = max(kn->last, s->cookie);
 	kn->totals.live++;
 	hash_add_rcu(table, &s->by_sock, (unsigned long)sk);
-	list_add_tail_rcu(&s->by_net, &kn->sessions);
 	spin_unlock_irqrestore(&sessions_lock, irq);
 	return s;
 
 miss:
-	spin_unlock_irqrestore(&sessions_lock, irq);
-	if (s)
-		session_put(s);
+	session_missed(sk);
 	return NULL;
+}
+
+/* A keyed socket is not followed; its close will not be news. */
+void session_missed(struct sock *sk)
+{
+	struct ktls_net *kn = ktls_net(sock_net(sk));
+	unsigned long irq;
+
+	if (!check_net(sock_net(sk)))
+		return;
+	spin_lock_irqsave(&sessions_lock, irq);
+	kn->totals.missed++;
+	kn->untracked++;
+	spin_unlock_irqrestore(&sessions_lock, irq);
 }
 
 /* A keyed socket that nobody followed is about to close. */
@@ -176,14 +206,46 @@ void session_key(struct session *s, int dir)
 	d->keyed = true;
 }
 
-/* With the socket locked. @old_seq is where the earlier key ended. */
-void session_rekey(struct session *s, int dir, u64 old_seq)
+/*
+ * With the socket locked, before a new key is in: what was counted under the
+ * old one stands, and if there will be no new key nothing has changed.
+ */
+void session_rekey(struct session *s, int dir)
+{
+	struct direction *d = &s->dir[dir];
+	u64 seq = measure_seq(tls_get_ctx(s->sk), dir);
+
+	d->kept += seq - d->seq;
+	d->seq = seq;
+}
+
+/* With the socket locked, after it. */
+void session_rekeyed(struct session *s, int dir)
+{
+	s->dir[dir].seq = measure_seq(tls_get_ctx(s->sk), dir);
+	s->dir[dir].rekeys++;
+}
+
+/*
+ * With the socket locked: keys whose install went unseen, because somebody had
+ * switched the probes off or a kretprobe had no instance left, count from now
+ * on. A new key starts at record 0 (RFC 8446, 5.3), so that more records than
+ * @seq tells cannot have been counted.
+ */
+void session_catch_up(struct session *s, int dir, u64 seq)
 {
 	struct direction *d = &s->dir[dir];
 
-	d->kept += old_seq - d->seq;
-	d->seq = measure_seq(tls_get_ctx(s->sk), dir);
-	d->rekeys++;
+	if (!d->keyed) {
+		session_key(s, dir);
+	} else if ((s64)(d->kept + seq - d->seq - d->counters.records) < 0) {
+		d->kept = d->counters.records;
+		d->seq = 0;
+		d->rekeys++;
+	} else {
+		return;
+	}
+	s->flags |= KTLS_STATS_SESSION_FLAGS_ADOPTED;
 }
 
 static void add(struct counters *to, const struct counters *now,
@@ -237,7 +299,7 @@ void session_error(struct session *s)
 /* The counters stand. The session goes with its last reader. */
 void session_finish(struct session *s, u32 flags)
 {
-	struct ktls_net *kn = ktls_net(sock_net(s->sk));
+	struct ktls_net *kn;
 	unsigned long irq;
 	int dir;
 
@@ -246,6 +308,8 @@ void session_finish(struct session *s, u32 flags)
 		spin_unlock_irqrestore(&sessions_lock, irq);
 		return;
 	}
+	/* Not before: the namespace of a finished session may be gone. */
+	kn = ktls_net(sock_net(s->sk));
 	s->finished = true;
 	s->flags |= flags;
 	s->age = jiffies64_to_msecs(get_jiffies_64() - s->born);
@@ -259,30 +323,28 @@ void session_finish(struct session *s, u32 flags)
 	kn->totals.live--;
 	kn->totals.closed++;
 	hash_del_rcu(&s->by_sock);
-	list_del_rcu(&s->by_net);
+	xa_erase(&kn->sessions, s->cookie);
 	spin_unlock_irqrestore(&sessions_lock, irq);
 
 	event_queue(s, EVENT_CLOSE);
 	session_put(s);			/* of the table */
 }
 
-static void measure_again(struct session *s)
+/* The modes of a live session, known to TLS before they are to us. */
+static void fill_modes(const struct session *s, struct view *v)
 {
-	struct tls_context *ctx = measure_context(s->sk);
-	struct counters c;
+	const struct tls_context *ctx;
 	int dir;
 
-	if (!ctx) {
-		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
-		return;
-	}
-	for (dir = TX; dir < DIRECTIONS; dir++)
-		if (s->dir[dir].keyed &&
-		    measure(s, dir, measure_seq(ctx, dir), &c))
-			session_sum(s, dir, &c);
+	rcu_read_lock();
+	ctx = measure_context(s->sk);
+	for (dir = TX; ctx && dir < DIRECTIONS; dir++)
+		v->mode[dir] = measure_mode(ctx, dir);
+	rcu_read_unlock();
 }
 
-static void fill_view(struct session *s, struct view *v)
+/* What the session had come to when it was last summed up. In any context. */
+void session_stored(struct session *s, struct view *v)
 {
 	unsigned long irq;
 	int dir;
@@ -299,55 +361,44 @@ static void fill_view(struct session *s, struct view *v)
 	if (!s->finished) {
 		v->age = jiffies64_to_msecs(get_jiffies_64() - s->born);
 		v->idle = measure_idle(s->sk);
+		fill_modes(s, v);
 	}
 	spin_unlock_irqrestore(&sessions_lock, irq);
 }
 
-/* What the session has come to; @v may be NULL. May sleep. */
-void session_look(struct session *s, struct view *v)
+void session_totals(struct net *net, struct totals *t)
 {
-	bool slow;
-
-	if (!READ_ONCE(s->finished)) {
-		slow = lock_sock_fast(s->sk);
-		if (!s->finished)
-			measure_again(s);
-		unlock_sock_fast(s->sk, slow);
-	}
-	if (v)
-		fill_view(s, v);
-}
-
-/*
- * Walks the live sessions of @net: the one after @prev, whose reference is
- * taken over, or the first one with an id above @id if there is no @prev.
- * Returns it with a reference, or NULL at the end.
- */
-struct session *session_next(struct net *net, struct session *prev, u64 id)
-{
-	struct ktls_net *kn = ktls_net(net);
-	struct session *s;
 	unsigned long irq;
 
 	spin_lock_irqsave(&sessions_lock, irq);
-	if (prev && !prev->finished) {
-		s = list_next_entry(prev, by_net);
-	} else {
-		if (prev)
-			id = prev->id;
-		list_for_each_entry(s, &kn->sessions, by_net)
-			if (s->id > id)
-				break;
-	}
-	if (list_entry_is_head(s, &kn->sessions, by_net))
-		s = NULL;
-	else
-		refcount_inc(&s->refs);
+	*t = ktls_net(net)->totals;
 	spin_unlock_irqrestore(&sessions_lock, irq);
+}
 
-	if (prev)
-		session_put(prev);
+/*
+ * Walks the live sessions of @net in the order of their cookies: the first one
+ * behind *@cookie, which moves on, but not behind @last. Returns it with a
+ * reference, or NULL at the end.
+ */
+struct session *session_next(struct net *net, u64 *cookie, u64 last)
+{
+	struct xarray *sessions = &ktls_net(net)->sessions;
+	unsigned long index = *cookie;
+	struct session *s;
+
+	rcu_read_lock();
+	do
+		s = xa_find_after(sessions, &index, last, XA_PRESENT);
+	while (s && !refcount_inc_not_zero(&s->refs));
+	rcu_read_unlock();
+	*cookie = index;
 	return s;
+}
+
+/* Where a walk may end, that is to end however many sessions are born. */
+u64 session_last(struct net *net)
+{
+	return READ_ONCE(ktls_net(net)->last);
 }
 
 /* Returns it with a reference, or NULL. */
@@ -355,38 +406,28 @@ struct session *session_by_cookie(struct net *net, u64 cookie)
 {
 	struct session *s;
 
-	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
-		if (s->cookie == cookie)
-			return s;
-	return NULL;
+	rcu_read_lock();
+	s = xa_load(&ktls_net(net)->sessions, cookie);
+	if (s && !refcount_inc_not_zero(&s->refs))
+		s = NULL;
+	rcu_read_unlock();
+	return s;
 }
 
-/* May sleep. */
-void session_totals(struct net *net, struct totals *t)
+/*
+ * The first in @bucket whose end went unseen, with a reference. One that is
+ * closing still has a probe ahead, until the socket is dead.
+ */
+static struct session *find_dead(int bucket)
 {
 	struct session *s;
-	unsigned long irq;
-
-	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
-		session_look(s, NULL);
-
-	spin_lock_irqsave(&sessions_lock, irq);
-	*t = ktls_net(net)->totals;
-	spin_unlock_irqrestore(&sessions_lock, irq);
-}
-
-static struct session *find_dead(void)
-{
-	struct session *s;
-	int bucket;
 
 	rcu_read_lock();
-	hash_for_each_rcu(table, bucket, s, by_sock)
-		if ((sock_flag(s->sk, SOCK_DEAD) || !tls_get_ctx(s->sk)) &&
+	hlist_for_each_entry_rcu(s, &table[bucket], by_sock)
+		if ((sock_flag(s->sk, SOCK_DEAD) ||
+		     (!tls_get_ctx(s->sk) && !READ_ONCE(s->closing))) &&
 		    refcount_inc_not_zero(&s->refs))
-			goto unlock;
-	s = NULL;
-unlock:
+			break;
 	rcu_read_unlock();
 	return s;
 }
@@ -395,34 +436,43 @@ unlock:
  * Somebody may switch the probes off (/sys/kernel/debug/kprobes/enabled), and
  * sockets must not be kept because of that.
  */
-static void collect(struct work_struct *work)
+void session_collect(void)
 {
 	struct session *s;
+	long wait = 0;
+	int bucket;
 
-	while ((s = find_dead())) {
-		session_look(s, NULL);
-		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
-		session_put(s);
+	for (bucket = 0; bucket < HASH_SIZE(table); bucket++) {
+		while ((s = find_dead(bucket))) {
+			look(s, &wait);
+			session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
+			session_put(s);
+		}
+		cond_resched();
 	}
-	schedule_delayed_work(to_delayed_work(work), COLLECT_INTERVAL);
 }
-
-static DECLARE_DELAYED_WORK(collector, collect);
 
 static int __net_init enter_net(struct net *net)
 {
-	INIT_LIST_HEAD(&ktls_net(net)->sessions);
+	/* Changed under sessions_lock, that is with interrupts off. */
+	xa_init(&ktls_net(net)->sessions);
 	return 0;
 }
 
 /* The namespace goes, or the module does. No probe can add sessions to it. */
 static void __net_exit leave_net(struct net *net)
 {
+	u64 cookie = 0, last = session_last(net);
 	struct session *s;
 
-	for (s = session_next(net, NULL, 0); s; s = session_next(net, s, 0))
+	while ((s = session_next(net, &cookie, last))) {
 		session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
+		session_put(s);
+		cond_resched();
+	}
+	/* Whose worker still has to name the namespace. */
 	event_flush();
+	xa_destroy(&ktls_net(net)->sessions);
 }
 
 static struct pernet_operations net_ops = {
@@ -434,15 +484,10 @@ static struct pernet_operations net_ops = {
 
 int session_init(void)
 {
-	int ret = register_pernet_subsys(&net_ops);
-
-	if (!ret)
-		schedule_delayed_work(&collector, COLLECT_INTERVAL);
-	return ret;
+	return register_pernet_subsys(&net_ops);
 }
 
 void session_exit(void)
 {
-	cancel_delayed_work_sync(&collector);
 	unregister_pernet_subsys(&net_ops);
 }
