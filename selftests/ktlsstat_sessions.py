@@ -306,7 +306,7 @@ def processes_and_owner_are_told():
           {p["pid"]: p["name"] for p in session["processes"]})
     equal(2, len(session["processes"]), "processes:")
     equal([f"{process_name()}/{os.getpid()}+1", "nobody"],
-          [line[-2], line[-3]])
+          [line[-3], line[-4]])
     os.close(copy)
     sock.close()
     peer.close()

@@ -39,7 +39,15 @@ void cell_duration(char *out, size_t size, const void *at, unsigned int opts)
 	snprintf(out, size, "%s", duration_name(buf, *ms));
 }
 
-/* @at: uint32_t, as are those of ciphers and flags */
+/* @at: uint32_t, as are those of versions, ciphers, modes and flags */
+void cell_id(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint32_t *id = at;
+
+	(void)opts;
+	snprintf(out, size, "%u", *id);
+}
+
 void cell_version(char *out, size_t size, const void *at, unsigned int opts)
 {
 	const uint32_t *id = at;
@@ -58,6 +66,15 @@ void cell_cipher(char *out, size_t size, const void *at, unsigned int opts)
 	snprintf(out, size, "%s", cipher_name(buf, *id));
 }
 
+void cell_mode(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const uint32_t *id = at;
+	char buf[NAME_SIZE];
+
+	(void)opts;
+	snprintf(out, size, "%s", mode_name(buf, *id));
+}
+
 void cell_flags(char *out, size_t size, const void *at, unsigned int opts)
 {
 	const uint32_t *flags = at;
@@ -73,8 +90,14 @@ void cell_flags(char *out, size_t size, const void *at, unsigned int opts)
 				      n ? "," : "", flag_name(buf, bit));
 }
 
-/* @at: struct address */
+/* @at: struct address, as is that of an endpoint */
 void cell_address(char *out, size_t size, const void *at, unsigned int opts)
+{
+	(void)opts;
+	address_name(out, size, at);
+}
+
+void cell_endpoint(char *out, size_t size, const void *at, unsigned int opts)
 {
 	const struct address *a = at;
 	char buf[64];
@@ -82,4 +105,51 @@ void cell_address(char *out, size_t size, const void *at, unsigned int opts)
 	(void)opts;
 	snprintf(out, size, a->len == 16 ? "[%s]:%u" : "%s:%u",
 		 address_name(buf, sizeof(buf), a), a->port);
+}
+
+/* @at: char[], from anybody */
+void cell_label(char *out, size_t size, const void *at, unsigned int opts)
+{
+	const char *text = at;
+
+	(void)opts;
+	log_escape(out, size, text[0] ? text : "-");
+}
+
+void cell_modes(char *out, size_t size, const void *row, unsigned int opts)
+{
+	const struct row *r = row;
+	char tx[NAME_SIZE], rx[NAME_SIZE];
+
+	(void)opts;
+	snprintf(out, size, "%s/%s", mode_name(tx, r->s.tx.mode),
+		 mode_name(rx, r->s.rx.mode));
+}
+
+/* NAME/PID of the first, and how many more there are. */
+void cell_process(char *out, size_t size, const void *row, unsigned int opts)
+{
+	const struct row *r = row;
+	char name[CELL_SIZE / 2], more[24] = "";
+
+	(void)opts;
+	if (!r->holders) {
+		snprintf(out, size, "-");
+		return;
+	}
+	if (r->holders > 1)
+		snprintf(more, sizeof(more), "+%zu", r->holders - 1);
+	log_escape(name, sizeof(name), r->holder->name);
+	snprintf(out, size, "%s/%d%s", name, (int)r->holder->pid, more);
+}
+
+void cell_pid(char *out, size_t size, const void *row, unsigned int opts)
+{
+	const struct row *r = row;
+
+	(void)opts;
+	if (r->holders)
+		snprintf(out, size, "%d", (int)r->holder->pid);
+	else
+		snprintf(out, size, "-");
 }

@@ -14,7 +14,7 @@ static const char *const titles[] = {
 	"tx_mode", "tx_bytes", "tx_records", "tx_wire", "tx_rekeys",
 	"tx_control",
 	"rx_mode", "rx_bytes", "rx_records", "rx_wire", "rx_rekeys",
-	"errors", "age_ms", "idle_ms", "flags",
+	"errors", "age_ms", "idle_ms", "flags", "label", "busy",
 };
 
 static void header(void)
@@ -42,6 +42,7 @@ static void direction(const struct direction *d)
 static void line(const struct session *s)
 {
 	char version[NAME_SIZE], cipher[NAME_SIZE];
+	char label[4 * sizeof(s->label)];
 
 	printf("%ju\t%ju\t%u\t", s->cookie, s->inode, s->uid);
 	endpoint(&s->local);
@@ -51,19 +52,40 @@ static void line(const struct session *s)
 	direction(&s->tx);
 	printf("%ju\t", s->tx.control);
 	direction(&s->rx);
-	printf("%ju\t%ju\t%ju\t%u\n", s->errors, s->age, s->idle, s->flags);
+	printf("%ju\t%ju\t%ju\t%u\t", s->errors, s->age, s->idle, s->flags);
+	printf("%s\t%d\n", log_escape(label, sizeof(label), s->label),
+	       !!(s->flags & KTLS_STATS_SESSION_FLAGS_BUSY));
 }
 
-int dump_main(unsigned int opts)
+static int dump(const struct sessions *s, const struct view *v,
+		unsigned int opts)
 {
-	struct sessions s;
+	struct rows rows;
 
-	if (sessions_get(&s, opts))
-		return 1;
+	if (rows_make(&rows, s, v, opts))
+		return fail(opts, 1, "out of memory");
 	if (!(opts & OPT_NO_HEADER))
 		header();
-	for (size_t i = 0; i < s.n; i++)
-		line(&s.v[i]);
-	free(s.v);
+	for (size_t i = 0; i < rows.n; i++)
+		line(&rows.v[i]->s);
+	rows_free(&rows);
 	return 0;
+}
+
+int dump_main(const struct args *a)
+{
+	struct view view = { 0 };
+	struct sessions s;
+	int status;
+
+	status = filters_read(&view.filters, a);
+	if (status)
+		return status;
+	status = 1;
+	if (!sessions_get(&s, &view.filters, a->opts)) {
+		status = dump(&s, &view, a->opts);
+		free(s.v);
+	}
+	view_free(&view);
+	return status;
 }

@@ -102,13 +102,13 @@ static int on_session(const struct nlmsghdr *nlh, void *out)
 	return parse_session(nlh, &s->v[s->n++]);
 }
 
-int genl_sessions(struct genl *g, struct sessions *s)
+int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f)
 {
 	struct request r = {
 		.type = g->family, .flags = NLM_F_DUMP,
 		.cmd = KTLS_STATS_CMD_SESSION_GET,
 		.version = KTLS_STATS_FAMILY_VERSION,
-		.reply = on_session, .out = s,
+		.reply = on_session, .out = s, .filters = f,
 	};
 	int ret = 0;
 
@@ -122,6 +122,10 @@ int genl_sessions(struct genl *g, struct sessions *s)
 				return ret;
 		}
 		ret = exchange(g, &r);
+		if ((ret == -EINVAL || ret == -ERANGE) && r.filters) {
+			r.filters = NULL;	/* an older module: filter all */
+			ret = exchange(g, &r);
+		}
 		if (ret != -ENOBUFS && (ret || !g->interrupted))
 			return ret;
 	}

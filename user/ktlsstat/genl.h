@@ -24,6 +24,7 @@ struct request {
 	uint16_t type, flags;
 	uint8_t cmd, version;
 	const char *name;		/* CTRL_ATTR_FAMILY_NAME, or NULL */
+	const struct filters *filters;	/* asked of the kernel, or NULL */
 	int (*reply)(const struct nlmsghdr *nlh, void *out);
 	void *out;
 };

@@ -1,86 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A new command is a file and a row of commands[]; an option is a row. */
-#include <getopt.h>
+/* A new command is a file and a row of commands[]. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ktlsstat.h"
+#include "command.h"
 
-static int help_main(unsigned int opts);
-static int version_main(unsigned int opts);
+static int help_main(const struct args *a);
+
+#define ALWAYS (OPT_HELP | OPT_VERSION)
+#define JSON (OPT_JSON | OPT_PRETTY | OPT_NETNS)
 
 static const struct command {
 	const char *name;
-	int (*main)(unsigned int opts);
+	int (*main)(const struct args *a);
 	unsigned int takes;		/* OPT_*: others are refused */
+	int min, max;			/* operands */
+	const char *operands;
 	const char *help;
 } commands[] = {
-	{ "show", show_main,
-	  OPT_JSON | OPT_PRETTY | OPT_BYTES | OPT_NO_HEADER,
+	{ "show", show_main, JSON | OPT_BYTES | OPT_NO_HEADER, 0, 0, "",
 	  "what was encrypted and decrypted in all (the default)" },
-	{ "list", list_main,
-	  OPT_JSON | OPT_PRETTY | OPT_BYTES | OPT_NO_HEADER | OPT_NUMERIC,
+	{ "list", list_main, JSON | OPT_BYTES | OPT_NO_HEADER | OPT_NUMERIC |
+	  OPT_COLUMNS | OPT_SORT, 0, INT_MAX, " [FILTER]...",
 	  "the live sessions, one a line (needs CAP_NET_ADMIN)" },
-	{ "dump", dump_main, OPT_NO_HEADER,
+	{ "dump", dump_main, OPT_NETNS | OPT_NO_HEADER, 0, INT_MAX,
+	  " [FILTER]...",
 	  "the live sessions, tab-separated, for scripts (likewise)" },
-	{ "help", help_main, 0, "this text" },
+	{ "help", help_main, 0, 0, 1, " [COMMAND]", "this text" },
 };
 
-#define LETTERS ":jpHnhV"
-#define NO_LETTER 256
-
-static const struct choice {
-	const char *name;
-	int key;
-	unsigned int sets;
-	int (*instead)(unsigned int opts);	/* of any command, or NULL */
-	const char *help;
-} choices[] = {
-	{ "json", 'j', OPT_JSON, NULL, "print JSON, errors too" },
-	{ "pretty", 'p', OPT_JSON | OPT_PRETTY, NULL, "print JSON indented" },
-	{ "bytes", NO_LETTER, OPT_BYTES, NULL, "print exact numbers of bytes" },
-	{ "no-header", 'H', OPT_NO_HEADER, NULL, "leave out the titles" },
-	{ "numeric", 'n', OPT_NUMERIC, NULL, "print users as numbers" },
-	{ "help", 'h', 0, help_main, "print this text" },
-	{ "version", 'V', 0, version_main, "print the version" },
-};
-
-struct line {				/* the command line, once read */
-	unsigned int opts;
-	int (*instead)(unsigned int opts);
-	char bad[256];			/* the first complaint, or "" */
-};
-
-static int help_main(unsigned int opts)
-{
-	(void)opts;
-	puts("Usage: ktlsstat [OPTION]... [COMMAND]\n");
-	puts("What kernel TLS encrypted and decrypted in this namespace.\n");
-	puts("Commands, which may be abbreviated:");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-17s %s\n", commands[i].name, commands[i].help);
-	puts("\nOptions:");
-	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
-		const struct choice *c = &choices[i];
-
-		if (c->key == NO_LETTER)
-			printf("      --%-11s %s\n", c->name, c->help);
-		else
-			printf("  -%c, --%-11s %s\n", c->key, c->name, c->help);
-	}
-	puts("\nExit status: 0 well, 1 the system said no, 2 wrong usage.");
-	return 0;
-}
-
-static int version_main(unsigned int opts)
-{
-	(void)opts;
-	printf("ktlsstat %s\n", KTLS_VERSION);
-	return 0;
-}
-
-static void PRINTF(2, 3) complain(struct line *l, const char *fmt, ...)
+void complain(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -91,46 +42,7 @@ static void PRINTF(2, 3) complain(struct line *l, const char *fmt, ...)
 	va_end(ap);
 }
 
-static const struct choice *find_choice(int key)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
-		if (choices[i].key == key)
-			return &choices[i];
-	return NULL;
-}
-
-/* Reads on after a mistake: a --json further on says how to tell it. */
-static void read_options(struct line *l, int argc, char **argv)
-{
-	struct option longs[ARRAY_SIZE(choices) + 1] = { 0 };
-	const struct choice *c;
-	char safe[64];
-	int key;
-
-	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
-		longs[i].name = choices[i].name;
-		longs[i].val = choices[i].key;
-	}
-	while ((key = getopt_long(argc, argv, LETTERS, longs, NULL)) != -1) {
-		c = find_choice(key);
-		if (c) {
-			l->opts |= c->sets;
-			if (c->instead)
-				l->instead = c->instead;
-		} else if (optopt && !find_choice(optopt)) {
-			char text[] = { optopt, '\0' };
-
-			complain(l, "unknown option '-%s'",
-				 log_escape(safe, sizeof(safe), text));
-		} else {
-			complain(l, "unknown option '%s'",
-				 log_escape(safe, sizeof(safe),
-					    argv[optind - 1]));
-		}
-	}
-}
-
-static const struct command *find_command(struct line *l, const char *name)
+static const struct command *find(struct line *l, const char *name)
 {
 	const struct command *found = NULL;
 	char safe[64];
@@ -154,32 +66,93 @@ static const struct command *find_command(struct line *l, const char *name)
 	return found;
 }
 
-/* Nothing is ignored in silence. */
-static void check(struct line *l, const struct command *cmd)
+static void help_all(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
-		if (choices[i].sets & l->opts & ~cmd->takes)
-			complain(l, "%s has no --%s", cmd->name,
-				 choices[i].name);
+	unsigned int takes = ALWAYS;
+
+	puts("Usage: ktlsstat [OPTION]... [COMMAND] [ARGUMENT]...\n");
+	puts("What kernel TLS encrypted and decrypted in this namespace.\n");
+	puts("Commands, which may be abbreviated:");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		printf("  %-17s %s\n", commands[i].name, commands[i].help);
+		takes |= commands[i].takes;
+	}
+	puts("\nOptions; ktlsstat COMMAND --help tells those of one command:");
+	options_print(takes);
+	puts("\nExit status: 0 well, 1 the system said no, 2 wrong usage.");
 }
 
-static int run(struct line *l, int argc, char **argv)
+static int help_one(const struct command *c)
 {
-	const struct command *cmd = &commands[0];
+	printf("Usage: ktlsstat %s [OPTION]...%s\n\n", c->name, c->operands);
+	printf("%s: %s\n\nOptions:\n", c->name, c->help);
+	options_print(c->takes | ALWAYS);
+	if (strstr(c->operands, "FILTER"))
+		puts("\nA filter is COLUMN=VALUE, or has != < <= > >= or ~ "
+		     "(a pattern) for =;\n--columns=help tells the columns.");
+	return 0;
+}
+
+static int help_main(const struct args *a)
+{
+	struct line l = { 0 };
+	const struct command *c;
+
+	if (!a->argc) {
+		help_all();
+		return 0;
+	}
+	c = find(&l, a->argv[0]);
+	return l.bad[0] ? fail(a->opts, 2, "%s", l.bad) : help_one(c);
+}
+
+static int version(void)
+{
+	printf("ktlsstat %s\n", KTLS_VERSION);
+	return 0;
+}
+
+static void check(struct line *l, const struct command *cmd)
+{
 	char safe[64];
 
-	if (optind < argc)
-		cmd = find_command(l, argv[optind]);
-	if (optind + 1 < argc)
+	options_check(l, cmd->name, cmd->takes | ALWAYS);
+	if (l->args.opts & ALWAYS)
+		return;
+	if (l->args.argc > cmd->max)
 		complain(l, "'%s' is one word too many",
-			 log_escape(safe, sizeof(safe), argv[optind + 1]));
-	if (l->instead && !l->bad[0])
-		return l->instead(l->opts);
+			 log_escape(safe, sizeof(safe),
+				    l->args.argv[cmd->max]));
+	if (l->args.argc < cmd->min)
+		complain(l, "%s wants%s", cmd->name, cmd->operands);
+}
+
+static int run(struct line *l)
+{
+	const struct command *cmd = &commands[0];
+	struct args *a = &l->args;
+	bool named = a->argc > 0;
+	char safe[128];
+	int ret;
+
+	if (named) {
+		cmd = find(l, *a->argv++);
+		a->argc--;
+	}
 	if (cmd)
 		check(l, cmd);
 	if (l->bad[0])
-		return fail(l->opts, 2, "%s; try ktlsstat --help", l->bad);
-	return cmd->main(l->opts);
+		return fail(a->opts, 2, "%s; try ktlsstat --help", l->bad);
+	if (a->opts & OPT_VERSION)
+		return version();
+	if (a->opts & OPT_HELP)
+		return named ? help_one(cmd) : help_main(a);
+	ret = a->netns ? netns_enter(a->netns) : 0;
+	if (ret)
+		return fail(a->opts, 1, "network namespace '%s': %s",
+			    log_escape(safe, sizeof(safe), a->netns),
+			    strerror(-ret));
+	return cmd->main(a);
 }
 
 int main(int argc, char **argv)
@@ -188,9 +161,8 @@ int main(int argc, char **argv)
 	int status;
 
 	log_init("ktlsstat");
-	opterr = 0;
-	read_options(&l, argc, argv);
-	status = run(&l, argc, argv);
+	options_read(&l, argc, argv);
+	status = run(&l);
 	if (fflush(stdout) || ferror(stdout)) {
 		log_warn("standard output");
 		return status ? status : 1;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/tls.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "ktlsstat.h"
 
@@ -33,9 +36,28 @@ static const struct name modes[] = {
 	{ KTLS_STATS_MODE_DEVICE, "device" },
 };
 
-static const char *const flags[] = { "adopted", "stale" };
+static const struct name flags[] = {
+	{ 0, "adopted" },
+	{ 1, "stale" },
+	{ 2, "busy" },
+};
+
 static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB",
 				     "EiB" };
+
+/* In tables of thousands of lines printf() would be most of the time. */
+const char *decimal(char buf[NAME_SIZE], uint64_t n)
+{
+	char *at = buf + NAME_SIZE - 1;
+
+	*at = '\0';
+	do {
+		at--;
+		*at = '0' + n % 10;
+		n /= 10;
+	} while (n);
+	return at;
+}
 
 /* A kernel newer than this table still gets its number shown. */
 static const char *find(char *buf, const struct name *names, size_t n,
@@ -65,10 +87,44 @@ const char *mode_name(char buf[NAME_SIZE], uint32_t id)
 
 const char *flag_name(char buf[NAME_SIZE], unsigned int bit)
 {
-	if (bit < ARRAY_SIZE(flags))
-		return flags[bit];
-	snprintf(buf, NAME_SIZE, "bit%u", bit);
-	return buf;
+	return find(buf, flags, ARRAY_SIZE(flags), bit);
+}
+
+/* A name, or what find() makes of a number that has none. */
+static int parse(const char *word, const struct name *names, size_t n,
+		 uint64_t *out)
+{
+	char *end;
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcasecmp(names[i].text, word)) {
+			*out = names[i].id;
+			return 0;
+		}
+	if (strncasecmp(word, "0x", 2))
+		return -EINVAL;
+	*out = strtoull(word, &end, 16);
+	return *end || *out > UINT32_MAX ? -EINVAL : 0;
+}
+
+int parse_version(const char *word, uint64_t *out)
+{
+	return parse(word, versions, ARRAY_SIZE(versions), out);
+}
+
+int parse_cipher(const char *word, uint64_t *out)
+{
+	return parse(word, ciphers, ARRAY_SIZE(ciphers), out);
+}
+
+int parse_mode(const char *word, uint64_t *out)
+{
+	return parse(word, modes, ARRAY_SIZE(modes), out);
+}
+
+int parse_flag(const char *word, uint64_t *out)
+{
+	return parse(word, flags, ARRAY_SIZE(flags), out);
 }
 
 const char *address_name(char *buf, size_t size, const struct address *a)

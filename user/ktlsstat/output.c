@@ -1,66 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ktlsstat.h"
 
-static void cell(const struct table *t, size_t column, size_t row,
-		 char out[CELL_SIZE], unsigned int opts)
+void table_add(struct table *t, bool right, const char *text)
 {
-	const struct column *c = &t->columns[column];
-	const char *at = (const char *)t->rows + row * t->row_size + c->at;
+	size_t column = t->cells % t->columns, len = strlen(text) + 1;
 
-	c->cell(out, CELL_SIZE, at, opts);
+	if (t->len + len > t->room) {
+		size_t room = t->room ? t->room * 2 : 1 << 16;
+		char *more = realloc(t->text, room);
+
+		t->incomplete |= !more;
+		if (t->incomplete)
+			return;
+		t->text = more;
+		t->room = room;
+	}
+	memcpy(t->text + t->len, text, len);
+	t->len += len;
+	t->cells++;
+	t->right[column] = right;
+	if ((int)len - 1 > t->widths[column])
+		t->widths[column] = len - 1;
 }
 
-static int width(const struct table *t, size_t column, unsigned int opts)
+static void spaces(int n)
 {
-	const char *title = t->columns[column].title;
-	size_t max = opts & OPT_NO_HEADER ? 0 : strlen(title);
-	char text[CELL_SIZE];
-
-	for (size_t i = 0; i < t->nrows; i++) {
-		cell(t, column, i, text, opts);
-		if (strlen(text) > max)
-			max = strlen(text);
-	}
-	return max;
+	while (n-- > 0)
+		putchar_unlocked(' ');
 }
 
 /* A line ends behind its last word, whatever the width of that column. */
-static void put(const struct table *t, size_t column, int width,
-		const char *text)
+static void put(const struct table *t, size_t column, const char *text,
+		size_t len)
 {
-	bool last = column + 1 == t->ncolumns;
+	bool last = column + 1 == t->columns;
+	int room = t->widths[column] - (int)len;
 
-	if (t->columns[column].right)
-		printf("%*s%s", width, text, last ? "\n" : "  ");
-	else if (last)
-		printf("%s\n", text);
-	else
-		printf("%-*s  ", width, text);
+	if (t->right[column])
+		spaces(room);
+	fwrite_unlocked(text, 1, len, stdout);
+	if (last) {
+		putchar_unlocked('\n');
+		return;
+	}
+	spaces(t->right[column] ? 2 : room + 2);
 }
 
-void table_print(const struct table *t, unsigned int opts)
+int table_print(struct table *t, unsigned int opts)
 {
-	int widths[t->ncolumns];
-	char text[CELL_SIZE];
+	const char *text = t->text;
 
-	for (size_t c = 0; c < t->ncolumns; c++)
-		widths[c] = width(t, c, opts);
-	for (size_t c = 0; c < t->ncolumns && !(opts & OPT_NO_HEADER); c++)
-		put(t, c, widths[c], t->columns[c].title);
-	for (size_t i = 0; i < t->nrows; i++)
-		for (size_t c = 0; c < t->ncolumns; c++) {
-			cell(t, c, i, text, opts);
-			put(t, c, widths[c], text);
-		}
+	for (size_t i = 0; i < t->cells && !t->incomplete; i++) {
+		size_t len = strlen(text);
+
+		put(t, i % t->columns, text, len);
+		text += len + 1;
+	}
+	free(t->text);
+	return t->incomplete ? fail(opts, 1, "out of memory") : 0;
 }
 
 int fail(unsigned int opts, int status, const char *fmt, ...)
 {
-	char text[512];
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -11,14 +11,14 @@
 
 #include "ktlsstat.h"
 
-struct field {
+struct member {
 	uint16_t attr;
 	int (*parse)(const struct nlattr *attr, void *at);
 	size_t at;
 };
 
 struct set {
-	const struct field *fields;
+	const struct member *members;
 	size_t n;
 	void *out;
 };
@@ -28,19 +28,19 @@ static int parse_one(const struct nlattr *attr, void *data)
 	const struct set *set = data;
 
 	for (size_t i = 0; i < set->n; i++) {
-		const struct field *f = &set->fields[i];
+		const struct member *m = &set->members[i];
 
-		if (f->attr == mnl_attr_get_type(attr) &&
-		    f->parse(attr, (char *)set->out + f->at))
+		if (m->attr == mnl_attr_get_type(attr) &&
+		    m->parse(attr, (char *)set->out + m->at))
 			return MNL_CB_ERROR;
 	}
 	return MNL_CB_OK;
 }
 
-static int nested(const struct nlattr *attr, const struct field *fields,
+static int nested(const struct nlattr *attr, const struct member *members,
 		  size_t n, void *out)
 {
-	struct set set = { fields, n, out };
+	struct set set = { members, n, out };
 
 	return mnl_attr_parse_nested(attr, parse_one, &set) < 0 ? -1 : 0;
 }
@@ -65,6 +65,19 @@ static int u64(const struct nlattr *attr, void *at)
 	return fixed(attr, at, sizeof(uint64_t));
 }
 
+static int label(const struct nlattr *attr, void *at)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	if (!len || len > sizeof(((struct session *)NULL)->label) ||
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	memcpy(at, mnl_attr_get_payload(attr), len);
+	return 0;
+}
+
 static int address(const struct nlattr *attr, void *at)
 {
 	struct address *a = at;
@@ -75,7 +88,7 @@ static int address(const struct nlattr *attr, void *at)
 
 #define D(name, type, field) \
 	{ KTLS_STATS_A_DIRECTION_##name, type, offsetof(struct direction, field) }
-static const struct field direction_fields[] = {
+static const struct member direction_members[] = {
 	D(MODE, u32, mode),
 	D(LIVE, u64, live),
 	D(CLOSED, u64, closed),
@@ -88,12 +101,12 @@ static const struct field direction_fields[] = {
 
 static int direction(const struct nlattr *attr, void *at)
 {
-	return nested(attr, direction_fields, ARRAY_SIZE(direction_fields), at);
+	return nested(attr, direction_members, ARRAY_SIZE(direction_members), at);
 }
 
 #define B(name, type, field) \
 	{ KTLS_STATS_A_BREAKDOWN_##name, type, offsetof(struct breakdown, field) }
-static const struct field breakdown_fields[] = {
+static const struct member breakdown_members[] = {
 	B(VERSION, u32, version),
 	B(CIPHER, u32, cipher),
 	B(MODE, u32, mode),
@@ -113,16 +126,17 @@ static int breakdown(const struct nlattr *attr, void *at)
 	t->breakdown = b;
 	b += t->breakdowns++;
 	memset(b, 0, sizeof(*b));
-	return nested(attr, breakdown_fields, ARRAY_SIZE(breakdown_fields), b);
+	return nested(attr, breakdown_members, ARRAY_SIZE(breakdown_members), b);
 }
 
 #define T(name, type, field) \
 	{ KTLS_STATS_A_TOTALS_##name, type, offsetof(struct totals, field) }
-static const struct field totals_fields[] = {
+static const struct member totals_members[] = {
 	T(LIVE, u64, live),
 	T(CLOSED, u64, closed),
 	T(MISSED, u64, missed),
 	T(ERRORS, u64, errors),
+	T(BUSY, u64, busy),
 	T(TX, direction, tx),
 	T(RX, direction, rx),
 	{ KTLS_STATS_A_TOTALS_BREAKDOWN, breakdown, 0 },
@@ -130,7 +144,7 @@ static const struct field totals_fields[] = {
 
 #define S(name, type, field) \
 	{ KTLS_STATS_A_SESSION_##name, type, offsetof(struct session, field) }
-static const struct field session_fields[] = {
+static const struct member session_members[] = {
 	S(COOKIE, u64, cookie),
 	S(INODE, u64, inode),
 	S(UID, u32, uid),
@@ -146,12 +160,13 @@ static const struct field session_fields[] = {
 	S(AGE, u64, age),
 	S(IDLE, u64, idle),
 	S(FLAGS, u32, flags),
+	S(LABEL, label, label),
 };
 
-static int message(const struct nlmsghdr *nlh, const struct field *fields,
+static int message(const struct nlmsghdr *nlh, const struct member *members,
 		   size_t n, void *out)
 {
-	struct set set = { fields, n, out };
+	struct set set = { members, n, out };
 
 	errno = EBADMSG;		/* for what libmnl itself refuses */
 	if (mnl_attr_parse(nlh, GENL_HDRLEN, parse_one, &set) < 0)
@@ -161,10 +176,10 @@ static int message(const struct nlmsghdr *nlh, const struct field *fields,
 
 int parse_session(const struct nlmsghdr *nlh, struct session *s)
 {
-	return message(nlh, session_fields, ARRAY_SIZE(session_fields), s);
+	return message(nlh, session_members, ARRAY_SIZE(session_members), s);
 }
 
 int parse_totals(const struct nlmsghdr *nlh, struct totals *t)
 {
-	return message(nlh, totals_fields, ARRAY_SIZE(totals_fields), t);
+	return message(nlh, totals_members, ARRAY_SIZE(totals_members), t);
 }

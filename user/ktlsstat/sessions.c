@@ -19,7 +19,8 @@ static void explain(unsigned int opts, const struct genl *g, int err)
 		     genl_reason(g, err));
 }
 
-int sessions_get(struct sessions *s, unsigned int opts)
+int sessions_get(struct sessions *s, const struct filters *f,
+		 unsigned int opts)
 {
 	struct genl *g;
 	int ret;
@@ -31,7 +32,7 @@ int sessions_get(struct sessions *s, unsigned int opts)
 		     ret == -ENOENT ? no_module : strerror(-ret));
 		return ret;
 	}
-	ret = genl_sessions(g, s);
+	ret = genl_sessions(g, s, f);
 	if (ret) {
 		explain(opts, g, ret);
 		free(s->v);

@@ -6,88 +6,70 @@
 
 #include "ktlsstat.h"
 
-struct line {				/* one direction of one combination */
-	char version[NAME_SIZE];
-	char cipher[NAME_SIZE];
-	char mode[NAME_SIZE];
-	char direction[3];
-	char control[NAME_SIZE];	/* sent only */
-	struct direction d;
+static const char *const titles[] = {
+	"VERSION", "CIPHER", "MODE", "DIR", "LIVE", "CLOSED", "BYTES",
+	"RECORDS", "WIRE", "CONTROL", "REKEYS",
 };
-
-#define AT(member) offsetof(struct line, member)
-
-/* clang-format off */
-static const struct column columns[] = {
-	{ "VERSION",	false,	cell_text,	AT(version) },
-	{ "CIPHER",	false,	cell_text,	AT(cipher) },
-	{ "MODE",	false,	cell_text,	AT(mode) },
-	{ "DIR",	false,	cell_text,	AT(direction) },
-	{ "LIVE",	true,	cell_number,	AT(d.live) },
-	{ "CLOSED",	true,	cell_number,	AT(d.closed) },
-	{ "BYTES",	true,	cell_bytes,	AT(d.bytes) },
-	{ "RECORDS",	true,	cell_number,	AT(d.records) },
-	{ "WIRE",	true,	cell_bytes,	AT(d.wire) },
-	{ "CONTROL",	true,	cell_text,	AT(control) },
-	{ "REKEYS",	true,	cell_number,	AT(d.rekeys) },
-};
-
-/* clang-format on */
 
 /* @b: the combination, or NULL for all. */
-static void fill(struct line *l, const struct breakdown *b,
-		 const struct direction *d, const char *direction)
+static void names(struct table *t, const struct breakdown *b,
+		  const char *direction)
 {
 	char buf[NAME_SIZE];
 
-	l->d = *d;
-	snprintf(l->direction, sizeof(l->direction), "%s", direction);
-	if (direction[0] == 't')
-		snprintf(l->control, NAME_SIZE, "%ju", d->control);
-	snprintf(l->version, NAME_SIZE, "%s",
-		 b ? version_name(buf, b->version) : "all");
-	snprintf(l->cipher, NAME_SIZE, "%s",
-		 b ? cipher_name(buf, b->cipher) : "all");
-	snprintf(l->mode, NAME_SIZE, "%s",
-		 b ? mode_name(buf, b->mode) : "all");
+	table_add(t, false, b ? version_name(buf, b->version) : "all");
+	table_add(t, false, b ? cipher_name(buf, b->cipher) : "all");
+	table_add(t, false, b ? mode_name(buf, b->mode) : "all");
+	table_add(t, false, direction);
+}
+
+static void line(struct table *t, const struct breakdown *b,
+		 const struct direction *d, bool sent, unsigned int opts)
+{
+	char buf[NAME_SIZE];
+
+	names(t, b, sent ? "tx" : "rx");
+	table_add(t, true, decimal(buf, d->live));
+	table_add(t, true, decimal(buf, d->closed));
+	table_add(t, true, bytes_name(buf, d->bytes, opts));
+	table_add(t, true, decimal(buf, d->records));
+	table_add(t, true, bytes_name(buf, d->wire, opts));
+	table_add(t, true, sent ? decimal(buf, d->control) : "-");
+	table_add(t, true, decimal(buf, d->rekeys));
 }
 
 /* Leaves out a combination that only occurred in the other direction. */
-static size_t fill_all(struct line *lines, const struct totals *t)
+static void lines(struct table *t, const struct totals *all, unsigned int opts)
 {
-	size_t n = 0;
-
-	fill(&lines[n++], NULL, &t->tx, "tx");
-	fill(&lines[n++], NULL, &t->rx, "rx");
-	for (size_t i = 0; i < t->breakdowns; i++) {
-		const struct breakdown *b = &t->breakdown[i];
+	line(t, NULL, &all->tx, true, opts);
+	line(t, NULL, &all->rx, false, opts);
+	for (size_t i = 0; i < all->breakdowns; i++) {
+		const struct breakdown *b = &all->breakdown[i];
 
 		if (b->tx.live || b->tx.closed)
-			fill(&lines[n++], b, &b->tx, "tx");
+			line(t, b, &b->tx, true, opts);
 		if (b->rx.live || b->rx.closed)
-			fill(&lines[n++], b, &b->rx, "rx");
+			line(t, b, &b->rx, false, opts);
 	}
-	return n;
 }
 
-static int print_text(const struct totals *t, unsigned int opts)
+static int print_text(const struct totals *all, unsigned int opts)
 {
-	struct line *lines = calloc(t->breakdowns + 1, 2 * sizeof(*lines));
-	struct table table = {
-		columns, ARRAY_SIZE(columns), lines, 0, sizeof(*lines),
-	};
+	struct table t = { .columns = ARRAY_SIZE(titles) };
 
-	if (!lines)
-		return fail(opts, 1, "out of memory");
-	printf("sessions: %ju live, %ju closed, %ju opened; ", t->live,
-	       t->closed, t->live + t->closed);
-	printf("%ju missed; %ju errors\n", t->missed, t->errors);
-	if (t->missed)
+	printf("sessions: %ju live, %ju closed, %ju opened; ", all->live,
+	       all->closed, all->live + all->closed);
+	printf("%ju missed; %ju errors\n", all->missed, all->errors);
+	if (all->missed)
 		printf("incomplete: missed sessions are not in the numbers\n");
-	table.nrows = fill_all(lines, t);
-	table_print(&table, opts);
-	free(lines);
-	return 0;
+	if (all->busy)
+		printf("busy: %ju sessions, as last seen in the numbers\n",
+		       all->busy);
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+		if (!(opts & OPT_NO_HEADER))
+			table_add(&t, i > 3, titles[i]);
+	lines(&t, all, opts);
+	return table_print(&t, opts);
 }
 
 static int with_module(struct genl *g, unsigned int opts)
@@ -106,8 +88,9 @@ static int with_module(struct genl *g, unsigned int opts)
 	return ret;
 }
 
-int show_main(unsigned int opts)
+int show_main(const struct args *a)
 {
+	unsigned int opts = a->opts;
 	struct genl *g;
 	int ret = genl_open(&g);
 
