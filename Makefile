@@ -2,6 +2,7 @@
 # make            programs and library            make modules   ktls_stats.ko
 # make install    both commands take PREFIX=      make modules_install
 #                 and DESTDIR=
+# make dkms-install, make dkms-remove             the module, left to DKMS
 # make demo       the story, on a real kernel     make check     every test
 VERSION       ?= $(shell git -C $(CURDIR) describe --tags --always --dirty 2>/dev/null || echo 0.1)
 KERNELRELEASE ?= $(shell uname -r)
@@ -35,6 +36,11 @@ modules_install: modules
 	$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	depmod $(if $(DESTDIR),-b $(DESTDIR)) $(KERNELRELEASE)
 
+# The module in the care of DKMS: built anew for each kernel to come.
+dkms-install dkms-remove:
+	@VERSION='$(VERSION)' KERNELRELEASE='$(KERNELRELEASE)' \
+		scripts/dkms $(@:dkms-%=%)
+
 KSFT ?= /usr/src/ktls-ksrc/tools/testing/selftests
 libexec = $(DESTDIR)$(PREFIX)/libexec/ktls
 selftests_install: user
@@ -51,4 +57,5 @@ check:
 clean:
 	$(RM) -r $(B)
 
-.PHONY: all user install selftests_install modules modules_install demo check clean
+.PHONY: all user install selftests_install modules modules_install demo check clean \
+	dkms-install dkms-remove
