@@ -8,6 +8,7 @@
  *	show.c		totals
  *	list.c		live sessions
  *	dump.c		live sessions, tab-separated
+ *	watch.c		live sessions and their rates: see watch.h
  *	sessions.c	all of them, or why not
  *	rows.c		those asked for, with their users and processes
  *	fields.c	all that can be told of a session, as a table
@@ -81,6 +82,8 @@ struct args {
 int show_main(const struct args *a);
 int list_main(const struct args *a);
 int dump_main(const struct args *a);
+/* watch.c */
+int watch_main(const struct args *a);
 
 /* netns.c: 0 or -errno. @name: as of ip netns, a path, or a process's number */
 int netns_enter(const char *name);
@@ -162,7 +165,15 @@ const char *genl_reason(const struct genl *g, int err);
 int sessions_get(struct sessions *s, const struct filters *f,
 		 unsigned int opts);
 
-/* tls_stat.c: show without our module; returns the exit status */
+/* tls_stat.c */
+struct counter {
+	char name[48];
+	uint64_t value;
+};
+
+/* The number of counters in *@out (free() it), or -errno. */
+int tls_stat_read(struct counter **out);
+/* show without our module; returns the exit status */
 int tls_stat_main(unsigned int opts);
 
 /* process.c */

@@ -28,6 +28,9 @@ static const struct command {
 	{ "dump", dump_main, OPT_NETNS | OPT_NO_HEADER, 0, INT_MAX,
 	  " [FILTER]...",
 	  "the live sessions, tab-separated, for scripts (likewise)" },
+	{ "watch", watch_main, OPT_NETNS | OPT_BYTES | OPT_NUMERIC | OPT_SORT |
+	  OPT_DELAY, 0, INT_MAX, " [FILTER]...",
+	  "the live sessions and their rates, on the whole screen" },
 	{ "help", help_main, 0, 0, 1, " [COMMAND]", "this text" },
 };
 

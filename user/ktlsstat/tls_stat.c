@@ -9,18 +9,12 @@
 
 #define TLS_STAT "/proc/net/tls_stat"
 
-struct counter {
-	char name[48];
-	uint64_t value;
-};
-
 static const char no_module[] =
 	"ktls_stats is not loaded (modprobe ktls_stats); " TLS_STAT " says:";
 static const char no_tls[] =
 	"no kernel TLS: neither tls nor ktls_stats is loaded (modprobe tls)";
 
-/* The number of counters in *@out (free() it), or -errno. */
-static int read_counters(struct counter **out)
+int tls_stat_read(struct counter **out)
 {
 	FILE *f = fopen(TLS_STAT, "re");
 	struct counter line, *v = NULL, *more;
@@ -67,7 +61,7 @@ static int print(const struct counter *v, int n, unsigned int opts)
 int tls_stat_main(unsigned int opts)
 {
 	struct counter *v = NULL;
-	int n = read_counters(&v);
+	int n = tls_stat_read(&v);
 
 	if (n == -ENOENT)
 		return fail(opts, 1, "%s", no_tls);
