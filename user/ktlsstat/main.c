@@ -31,6 +31,9 @@ static const struct command {
 	{ "watch", watch_main, OPT_NETNS | OPT_BYTES | OPT_NUMERIC | OPT_SORT |
 	  OPT_DELAY, 0, INT_MAX, " [FILTER]...",
 	  "the live sessions and their rates, on the whole screen" },
+	{ "export", export_main, OPT_NETNS | OPT_LISTEN | OPT_TEXTFILE |
+	  OPT_SESSIONS_BY, 0, 1, " [text|openmetrics]",
+	  "the totals as metrics, for Prometheus" },
 	{ "help", help_main, 0, 0, 1, " [COMMAND]", "this text" },
 };
 
