@@ -32,36 +32,38 @@ static bool is_keyed(const struct sock *sk)
 		       measure_mode(ctx, RX) != KTLS_STATS_MODE_NONE);
 }
 
-/* With the socket locked. */
-static void adopt(struct sock *sk)
+/* With the socket locked. Returns false if the moment is a bad one. */
+static bool adopt(struct sock *sk)
 {
 	const struct tls_context *ctx = measure_context(sk);
-	struct session *s = NULL;
-	int dir;
+	struct session *s;
+	s64 unsent = 0;
 
-	if (!ctx || session_find(sk))
-		return;
-	for (dir = TX; dir < DIRECTIONS; dir++) {
-		if (measure_mode(ctx, dir) == KTLS_STATS_MODE_NONE)
-			continue;
-		s = s ?: session_create(sk, KTLS_STATS_SESSION_FLAGS_ADOPTED);
-		if (!s)
-			break;
-		session_key(s, dir);
-	}
+	if (!ctx || session_find(sk) || measure_leaving(ctx))
+		return true;
+	if (measure_mode(ctx, TX) != KTLS_STATS_MODE_NONE)
+		unsent = measure_unsent(sk);
+	if (unsent < 0)
+		return false;
+	s = session_create(sk, KTLS_STATS_SESSION_FLAGS_ADOPTED);
+	if (!s)
+		session_missed(sk);
+	else if (measure_mode(ctx, TX) != KTLS_STATS_MODE_NONE)
+		key_first(s, TX, measure_seq(ctx, TX), unsent);
+	if (s && measure_mode(ctx, RX) != KTLS_STATS_MODE_NONE)
+		key_first(s, RX, measure_seq(ctx, RX), 0);
+	return true;
 }
 
-/* Returns false if a user is inside the socket; as look_now(). */
+/* Does not sleep; as look_now(). */
 static bool adopt_now(struct sock *sk)
 {
-	bool free;
+	bool done;
 
 	spin_lock_bh(&sk->sk_lock.slock);
-	free = !sock_owned_by_user_nocheck(sk);
-	if (free)
-		adopt(sk);
+	done = !sock_owned_by_user_nocheck(sk) && adopt(sk);
 	spin_unlock_bh(&sk->sk_lock.slock);
-	return free;
+	return done;
 }
 
 /* It stays busy: say so, unless its end or a new key has settled it. */
@@ -77,14 +79,14 @@ static void adopt_found(struct found *f, long wait)
 {
 	unsigned long i;
 	struct sock *sk;
+	long left;
 
 	xa_for_each(&f->socks, i, sk) {
-		wait = wait_event_killable_timeout(sk->sk_lock.wq,
+		left = wait_event_killable_timeout(sk->sk_lock.wq,
 						   adopt_now(sk), wait);
-		if (wait <= 0) {
-			wait = 0;
+		if (left <= 0)
 			give_up(sk);
-		}
+		wait = min(wait, max(left, 0L));
 		sock_put(sk);
 		cond_resched();
 	}
@@ -142,6 +144,6 @@ void adopt_all(void)
 		if (net->ipv4.tcp_death_row.hashinfo != shared)
 			find_all(net->ipv4.tcp_death_row.hashinfo, &f);
 	up_read(&net_rwsem);
-	adopt_found(&f, WAIT_ADMIN);
+	adopt_found(&f, WAIT_DUMP);
 	WRITE_ONCE(adoption_done, true);
 }

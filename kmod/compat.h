@@ -14,7 +14,8 @@
 #include <net/tls_prot.h>
 #endif
 
-#define KTLS_LAYOUT_KNOWN	(KTLS_KERNEL >= 601 && KTLS_KERNEL <= 703)
+#define KTLS_LAYOUT_KNOWN	(KTLS_KERNEL == 601 || KTLS_KERNEL == 612 || \
+				 KTLS_KERNEL == 703)
 
 /* Which argument of tls_set_sw_offload() says that the keys are for sending. */
 #if KTLS_KERNEL < 607

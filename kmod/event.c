@@ -22,7 +22,8 @@ static void announce(struct session *s)
 		if (!READ_ONCE(stopping))
 			netlink_notify(s, EVENT_CLOSE);
 	} else if (test_and_clear_bit(EVENT_OPEN, &s->events)) {
-		if (!READ_ONCE(stopping))
+		/* Of a session that has ended the namespace may be gone. */
+		if (!READ_ONCE(stopping) && !READ_ONCE(s->finished))
 			netlink_notify(s, EVENT_OPEN);
 	}
 	session_put(s);
@@ -33,8 +34,10 @@ static void announce_all(struct work_struct *work)
 	struct llist_node *list = llist_reverse_order(llist_del_all(&events));
 	struct session *s, *tmp;
 
-	llist_for_each_entry_safe(s, tmp, list, in_events)
+	llist_for_each_entry_safe(s, tmp, list, in_events) {
 		announce(s);
+		cond_resched();
+	}
 }
 
 static DECLARE_DELAYED_WORK(work, announce_all);

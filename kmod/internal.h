@@ -8,6 +8,7 @@
  *
  *	probe.c    keys installed, keys gone, errors: tells session.c
  *	measure.c  reads the two numbers of one socket, and does the arithmetic
+ *	key.c      what a direction is counted from, key after key
  *	session.c  the sessions, and the sums over them
  *	look.c     measures a session now, if its socket is free
  *	label.c    what somebody called a session
@@ -57,9 +58,10 @@ struct sum {
 
 /* One direction of one session. Written with the socket locked. */
 struct direction {
-	bool keyed;			/* the next three are set */
+	bool keyed;			/* the next four are set */
 	u64 seq;			/* record number under this key, then */
 	u64 wire;			/* TCP position when first keyed */
+	u64 ahead;			/* encrypted then, and not yet there */
 	u64 kept;			/* records under earlier keys */
 	u64 control;
 	u64 rekeys;
@@ -91,7 +93,6 @@ struct session {
 	struct in6_addr remote;
 	u64 born;			/* jiffies */
 
-	atomic_t errors;
 	u32 flags;			/* KTLS_STATS_SESSION_FLAGS_* */
 	bool fin;			/* our FIN took a sequence number */
 	bool closing;			/* tls_sk_proto_close() was entered */
@@ -102,6 +103,7 @@ struct session {
 
 	/* Under sessions_lock. */
 	bool finished;			/* not to be measured any more */
+	u64 errors;
 	u64 age;
 	u64 idle;
 };
@@ -139,6 +141,8 @@ struct tls_context *measure_context(const struct sock *sk);
 u32 measure_mode(const struct tls_context *ctx, int dir);
 u64 measure_seq(const struct tls_context *ctx, int dir);
 u64 measure_wire(const struct session *s, int dir);
+s64 measure_unsent(struct sock *sk);
+bool measure_leaving(const struct tls_context *ctx);
 bool measure(const struct session *s, int dir, u64 seq, struct counters *c);
 u64 measure_idle(const struct sock *sk);
 
@@ -146,17 +150,16 @@ u64 measure_idle(const struct sock *sk);
 struct session *session_find(const struct sock *sk);
 struct session *session_get(const struct sock *sk);
 struct session *session_create(struct sock *sk, u32 flags);
-void session_key(struct session *s, int dir);
-void session_rekey(struct session *s, int dir);
-void session_rekeyed(struct session *s, int dir);
-void session_catch_up(struct session *s, int dir, u64 seq);
+void session_enter(struct session *s);
 void session_sum(struct session *s, int dir, const struct counters *c);
 void session_finish(struct session *s, u32 flags);
 void session_error(struct session *s);
 void session_missed(struct sock *sk);
-void session_untracked(struct sock *sk);
+void session_untracked(struct sock *sk, bool counts);
 void session_stored(struct session *s, struct view *v);
 void session_totals(struct net *net, struct totals *t);
+bool session_walk_begin(struct net *net, long *wait);
+void session_walk_end(struct net *net);
 struct session *session_next(struct net *net, u64 *cookie, u64 last);
 u64 session_last(struct net *net);
 struct session *session_by_cookie(struct net *net, u64 cookie);
@@ -165,9 +168,15 @@ void session_put(struct session *s);
 int session_init(void);
 void session_exit(void);
 
+/* key.c: with the socket locked */
+void key_first(struct session *s, int dir, u64 seq, u64 ahead);
+void key_leaving(struct session *s, int dir);
+void key_new(struct session *s, int dir);
+bool key_catch_up(struct session *s, int dir, u64 seq);
+
 /* look.c: @wait is how long to wait, in jiffies; what is left of it */
-#define WAIT_ANYONE	(HZ / 10)	/* for all that one request asks for */
-#define WAIT_ADMIN	HZ
+#define WAIT_REQUEST	(HZ / 10)	/* for all that one message asks for */
+#define WAIT_DUMP	HZ		/* for all messages of a dump */
 
 bool look(struct session *s, long *wait);
 void look_view(struct session *s, struct view *v, long *wait);
@@ -176,6 +185,8 @@ void look_init(void);
 void look_exit(void);
 
 /* label.c */
+#define LABEL_MAX	255	/* bytes */
+
 struct label *label_make(const struct nlattr *attr);
 int label_set(struct session *s, struct label *label);
 bool label_is(const struct session *s, const struct nlattr *attr);

@@ -57,6 +57,8 @@ struct label *label_make(const struct nlattr *attr)
 	int len = text_len(attr), at, n;
 	struct label *label;
 
+	if (len > LABEL_MAX)
+		return ERR_PTR(-EINVAL);
 	for (at = 0; at < len; at += n) {
 		n = utf8_len(text + at, len - at);
 		if (!n)

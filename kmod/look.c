@@ -12,49 +12,55 @@
 /* How often sessions are looked for whose end was not seen. */
 #define COLLECT_INTERVAL	(60 * HZ)
 
-static void measure_direction(struct session *s, const struct tls_context *ctx,
+static bool measure_direction(struct session *s, const struct tls_context *ctx,
 			      int dir)
 {
-	/* Set after the record number: 6.1 frees that while it closes. */
+	/* Set after the record number, by closing() in probe.c. */
 	bool closing = smp_load_acquire(&s->closing);
 	struct counters c;
 	u64 seq;
 
 	if (measure_mode(ctx, dir) == KTLS_STATS_MODE_NONE)
-		return;
+		return true;
+	if (dir == TX && !closing && measure_leaving(ctx))
+		return false;
 	seq = dir == TX && closing ? s->closing_seq : measure_seq(ctx, dir);
-	session_catch_up(s, dir, seq);
-	if (measure(s, dir, seq, &c))
-		session_sum(s, dir, &c);
+	if (!key_catch_up(s, dir, seq) || !measure(s, dir, seq, &c))
+		return false;
+	session_sum(s, dir, &c);
+	return true;
 }
 
-/* With the socket locked. One that is closing has its last probe ahead. */
-static void measure_again(struct session *s)
+/*
+ * With the socket locked. Returns false if the moment is a bad one. One that
+ * is closing has its last probe ahead.
+ */
+static bool measure_again(struct session *s)
 {
 	const struct tls_context *ctx = measure_context(s->sk);
-	int dir;
 
 	if (!ctx) {
 		if (!READ_ONCE(s->closing))
 			session_finish(s, KTLS_STATS_SESSION_FLAGS_STALE);
-		return;
+		return true;
 	}
-	for (dir = TX; dir < DIRECTIONS; dir++)
-		measure_direction(s, ctx, dir);
+	return measure_direction(s, ctx, TX) & measure_direction(s, ctx, RX);
 }
 
-/* Returns false if a user is inside the socket. Does not sleep. */
+/*
+ * Returns false if a user is inside the socket, or asleep in the middle of a
+ * record. Does not sleep.
+ */
 static bool look_now(struct session *s)
 {
 	spinlock_t *lock = &s->sk->sk_lock.slock;
-	bool free;
+	bool done;
 
 	spin_lock_bh(lock);
-	free = !sock_owned_by_user_nocheck(s->sk);
-	if (free && !READ_ONCE(s->finished))
-		measure_again(s);
+	done = READ_ONCE(s->finished) ||
+	       (!sock_owned_by_user_nocheck(s->sk) && measure_again(s));
 	spin_unlock_bh(lock);
-	return free;
+	return done;
 }
 
 /*
@@ -71,19 +77,23 @@ bool look(struct session *s, long *wait)
 	left = wait_event_killable_timeout(s->sk->sk_lock.wq, look_now(s),
 					   *wait);
 	*wait = min(*wait, max(left, 0L));
-	return left > 0;
+	if (left > 0)
+		return true;
+	session_enter(s);
+	return false;
 }
 
 void look_view(struct session *s, struct view *v, long *wait)
 {
-	bool free = look(s, wait);
+	bool done = look(s, wait);
 
 	session_stored(s, v);
-	if (!free)
+	if (!done)
 		v->flags |= KTLS_STATS_SESSION_FLAGS_BUSY;
 }
 
-void look_totals(struct net *net, struct totals *t, long *wait)
+/* Returns how many could not be looked at. */
+static u64 look_all(struct net *net, long *wait)
 {
 	u64 cookie = 0, last = session_last(net), busy = 0;
 	struct session *s;
@@ -95,8 +105,20 @@ void look_totals(struct net *net, struct totals *t, long *wait)
 		session_put(s);
 		cond_resched();
 	}
+	return busy;
+}
+
+void look_totals(struct net *net, struct totals *t, long *wait)
+{
+	bool mine = session_walk_begin(net, wait);
+	u64 busy = 0;
+
+	if (mine) {
+		busy = look_all(net, wait);
+		session_walk_end(net);
+	}
 	session_totals(net, t);
-	t->busy = busy;
+	t->busy = mine ? busy : t->live;
 }
 
 static void collect(struct work_struct *work)

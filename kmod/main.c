@@ -16,7 +16,7 @@ static const void *const needs_tls __used = tls_encrypt_skb;
 static const struct {
 	bool met;
 	const char *else_what;
-} needs[] __initconst = {
+} needs[] = {
 	/* A wrong guess at a structure is worse than no figures. */
 	{ KTLS_LAYOUT_KNOWN,
 	  "the TLS internals of this kernel are not known to this version" },

@@ -79,12 +79,19 @@ static u64 sent_wire(const struct session *s)
 	return tp->bytes_acked + (u32)(tp->write_seq - tp->snd_una) - s->fin;
 }
 
-/* What the TLS parser has taken out of TCP and not decrypted yet. */
+/*
+ * What the TLS parser has taken out of TCP and not decrypted yet. A bad header
+ * stops it with bytes that TCP has kept, too: then it may have taken up to 12
+ * of that header, which pass for received.
+ */
 static u32 copied_ahead(const struct tls_context *ctx)
 {
 	const struct tls_sw_context_rx *sw = tls_sw_ctx_rx(ctx);
 
-	return sw && sw->strp.copy_mode ? sw->strp.anchor->len : 0;
+	if (!sw || !sw->strp.copy_mode ||
+	    (sw->strp.stopped && !sw->strp.stm.full_len))
+		return 0;
+	return sw->strp.anchor->len;
 }
 
 static u64 received_wire(const struct session *s)
@@ -157,9 +164,20 @@ static int sent_of(struct sock *sk, struct tls_rec *rec)
 	return 0;
 }
 
-/* Encrypted but not yet in TCP, in bytes, or -EAGAIN. */
-static s64 unsent(struct sock *sk, struct tls_context *ctx)
+/*
+ * True once tls_sk_proto_close() is on its way, whether its probe was seen or
+ * not: 6.1 has freed the record number then, or is about to.
+ */
+bool measure_leaving(const struct tls_context *ctx)
 {
+	return ctx->tx_conf == TLS_SW &&
+	       test_bit(BIT_TX_CLOSING, &tls_sw_ctx_tx(ctx)->tx_bitmask);
+}
+
+/* Encrypted but not yet in TCP, in bytes, or -EAGAIN. */
+s64 measure_unsent(struct sock *sk)
+{
+	struct tls_context *ctx = tls_get_ctx(sk);
 	struct tls_sw_context_tx *sw = tls_sw_ctx_tx(ctx);
 	struct tls_rec *rec, *first;
 	s64 len = 0;
@@ -192,13 +210,14 @@ bool measure(const struct session *s, int dir, u64 seq, struct counters *c)
 {
 	const struct direction *d = &s->dir[dir];
 	struct tls_context *ctx = tls_get_ctx(s->sk);
-	s64 more = dir == TX ? unsent(s->sk, ctx) : 0;
+	s64 more = dir == TX ? measure_unsent(s->sk) : 0;
 
 	if (more < 0)
 		return false;
 	c->records = d->kept + seq - d->seq;
 	c->wire = measure_wire(s, dir) - d->wire;
-	c->bytes = c->wire + more - c->records * ctx->prot_info.overhead_size;
+	c->bytes = c->wire + more - d->ahead -
+		   c->records * ctx->prot_info.overhead_size;
 	c->control = d->control;
 	c->rekeys = d->rekeys;
 	return true;

@@ -10,8 +10,6 @@
 #include "compat.h"
 #include "internal.h"
 
-#define LABEL_MAX	255	/* bytes */
-
 static struct genl_family family;
 
 static int fill_session(struct sk_buff *skb, struct session *s,
@@ -33,7 +31,7 @@ static int fill_session(struct sk_buff *skb, struct session *s,
 static int session_get_do(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *cookie = info->attrs[KTLS_STATS_A_SESSION_COOKIE];
-	long wait = WAIT_ADMIN;
+	long wait = WAIT_REQUEST;
 	struct sk_buff *reply;
 	struct session *s;
 	struct view v;
@@ -85,11 +83,11 @@ static bool wanted(const struct session *s, struct nlattr **attrs,
 
 /* Returns whether there was room. */
 static bool dump_one(struct sk_buff *skb, struct netlink_callback *cb,
-		     struct session *s, struct user_namespace *ns)
+		     struct session *s, long *wait, struct user_namespace *ns)
 {
 	struct view v;
 
-	look_view(s, &v, &cb->args[DUMP_WAIT]);
+	look_view(s, &v, wait);
 	return !fill_session(skb, s, &v, NETLINK_CB(cb->skb).portid,
 			     cb->nlh->nlmsg_seq, NLM_F_MULTI,
 			     KTLS_STATS_CMD_SESSION_GET, ns);
@@ -103,6 +101,7 @@ static int session_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	u64 cookie = cb->args[DUMP_COOKIE];
 	struct session *s;
 	bool room = true;
+	long wait, given;
 
 	if (attrs[KTLS_STATS_A_SESSION_COOKIE]) {
 		NL_SET_ERR_MSG_ATTR(cb->extack,
@@ -113,17 +112,20 @@ static int session_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (!cb->args[DUMP_STARTED]) {
 		cb->args[DUMP_STARTED] = true;
 		cb->args[DUMP_LAST] = session_last(net);
-		cb->args[DUMP_WAIT] = WAIT_ADMIN;
+		cb->args[DUMP_WAIT] = WAIT_DUMP;
 	}
+	given = min_t(long, cb->args[DUMP_WAIT], WAIT_REQUEST);
+	wait = given;
 	while (room && !fatal_signal_pending(current) &&
 	       (s = session_next(net, &cookie, cb->args[DUMP_LAST]))) {
 		if (wanted(s, attrs, ns))
-			room = dump_one(skb, cb, s, ns);
+			room = dump_one(skb, cb, s, &wait, ns);
 		session_put(s);
 		if (room)
 			cb->args[DUMP_COOKIE] = cookie;
 		cond_resched();
 	}
+	cb->args[DUMP_WAIT] -= given - wait;
 	return skb->len;
 }
 
@@ -178,7 +180,7 @@ static int label_set_do(struct sk_buff *skb, struct genl_info *info)
 	label = label_make(attr);
 	if (IS_ERR(label)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
-				    "label is no text in UTF-8");
+				    "label is no UTF-8 of up to 255 bytes");
 		return PTR_ERR(label);
 	}
 	s = labelled(skb, info);
@@ -198,7 +200,7 @@ static int totals_get_do(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *reply = genlmsg_new(MESSAGE_TOTALS_SIZE, GFP_KERNEL);
 	struct totals *t = kzalloc(sizeof(*t), GFP_KERNEL);
-	long wait = WAIT_ANYONE;
+	long wait = WAIT_REQUEST;
 	int ret = -ENOMEM;
 	void *hdr;
 
@@ -220,11 +222,14 @@ free:
 	return ret;
 }
 
+/* A string may not be empty. The text may end with a NUL. */
+#define LABEL_POLICY { .type = NLA_BINARY, .len = LABEL_MAX + 1 }
+
 /* 6.1 has one policy for asking and dumping; what does not fit is said above. */
 static const struct nla_policy get_policy[] = {
 	[KTLS_STATS_A_SESSION_COOKIE] = { .type = NLA_U64 },
 	[KTLS_STATS_A_SESSION_UID] = { .type = NLA_U32 },
-	[KTLS_STATS_A_SESSION_LABEL] = { .type = NLA_STRING, .len = LABEL_MAX },
+	[KTLS_STATS_A_SESSION_LABEL] = LABEL_POLICY,
 	[KTLS_STATS_A_SESSION_CIPHER] = { .type = NLA_U32 },
 	[KTLS_STATS_A_SESSION_LOCAL_PORT] = { .type = NLA_U32 },
 	[KTLS_STATS_A_SESSION_REMOTE_PORT] = { .type = NLA_U32 },
@@ -232,7 +237,7 @@ static const struct nla_policy get_policy[] = {
 
 static const struct nla_policy label_policy[] = {
 	[KTLS_STATS_A_SESSION_COOKIE] = { .type = NLA_U64 },
-	[KTLS_STATS_A_SESSION_LABEL] = { .type = NLA_STRING, .len = LABEL_MAX },
+	[KTLS_STATS_A_SESSION_LABEL] = LABEL_POLICY,
 	[KTLS_STATS_A_SESSION_FD] = { .type = NLA_U32 },
 };
 

@@ -73,7 +73,7 @@ static int enter_rekey(struct kretprobe_instance *ri, struct pt_regs *regs)
 	s = session_find(call->sk);
 	if (!s || !s->dir[call->dir].keyed)
 		return 1;
-	session_rekey(s, call->dir);
+	key_leaving(s, call->dir);
 	return 0;
 }
 
@@ -86,6 +86,26 @@ static int enter_set_device(struct kretprobe_instance *ri, struct pt_regs *regs)
 	return 0;
 }
 
+/*
+ * Keys in the @other direction of a socket without a session: it was missed,
+ * once, whatever becomes of it now.
+ */
+static struct session *begin(struct sock *sk, int other)
+{
+	bool known = measure_mode(tls_get_ctx(sk), other) !=
+		     KTLS_STATS_MODE_NONE;
+	struct session *s = session_create(sk, 0);
+
+	if (s) {
+		event_queue(s, EVENT_OPEN);
+		if (known)
+			session_untracked(sk, false);
+	} else if (!known) {
+		session_missed(sk);
+	}
+	return s;
+}
+
 static int keys_set(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct call *call = (struct call *)ri->data;
@@ -93,14 +113,10 @@ static int keys_set(struct kretprobe_instance *ri, struct pt_regs *regs)
 
 	if ((int)regs_return_value(regs))
 		return 0;
-	s = session_find(call->sk);
-	if (!s) {
-		s = session_create(call->sk, 0);
-		if (!s)
-			return 0;
-		event_queue(s, EVENT_OPEN);
-	}
-	session_key(s, call->dir);
+	s = session_find(call->sk) ?: begin(call->sk, !call->dir);
+	if (s)
+		key_first(s, call->dir,
+			  measure_seq(tls_get_ctx(call->sk), call->dir), 0);
 	return 0;
 }
 
@@ -110,7 +126,7 @@ static int rekeyed(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct session *s = session_find(call->sk);
 
 	if (s && !(int)regs_return_value(regs))
-		session_rekeyed(s, call->dir);
+		key_new(s, call->dir);
 	return 0;
 }
 
@@ -183,13 +199,14 @@ static int closing(struct kprobe *p, struct pt_regs *regs)
 	    measure_mode(ctx, RX) == KTLS_STATS_MODE_NONE)
 		return 0;
 	if (!s) {
-		/* A dead connection is not in the hash, to be adopted. */
-		if (READ_ONCE(adoption_done) && sk->sk_state != TCP_CLOSE)
-			session_untracked(sk);
+		/* A dead connection was not in the hash, to be adopted. */
+		if (READ_ONCE(adoption_done))
+			session_untracked(sk, sk->sk_state != TCP_CLOSE);
 		return 0;
 	}
 	if (measure_mode(ctx, TX) != KTLS_STATS_MODE_NONE)
 		s->closing_seq = measure_seq(ctx, TX);
+	/* The record number goes first: measure_direction() in look.c. */
 	smp_store_release(&s->closing, true);
 	return 0;
 }
@@ -205,8 +222,7 @@ static void sum(struct session *s, int dir, u64 seq)
 {
 	struct counters c;
 
-	session_catch_up(s, dir, seq);
-	if (measure(s, dir, seq, &c))
+	if (key_catch_up(s, dir, seq) && measure(s, dir, seq, &c))
 		session_sum(s, dir, &c);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 #include <linux/sock_diag.h>
 #include <net/inet_sock.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 #include <net/netns/generic.h>
 #include "internal.h"
@@ -19,6 +20,8 @@
 struct ktls_net {
 	struct xarray sessions;		/* by cookie */
 	u64 last;			/* the highest cookie so far */
+	unsigned long walking;		/* bit 0: somebody looks at them all */
+	wait_queue_head_t walked;
 	u64 untracked;			/* of those missed, not yet closed */
 	struct totals totals;
 };
@@ -36,10 +39,7 @@ static struct ktls_net *ktls_net(const struct net *net)
 	return net_generic(net, net_id);
 }
 
-/*
- * What is returned is safe while preemption is off, as in a probe, or while
- * the socket is locked: then it cannot be finished and freed.
- */
+/* What is returned is safe under RCU, or with preemption off as in a probe. */
 struct session *session_find(const struct sock *sk)
 {
 	struct session *s;
@@ -97,7 +97,8 @@ static void fill_addresses(struct session *s, const struct sock *sk)
 
 static struct session *alloc(struct sock *sk, const struct tls_context *ctx)
 {
-	struct session *s = kzalloc(sizeof(*s), GFP_ATOMIC | __GFP_NOWARN);
+	struct session *s = kzalloc(sizeof(*s), GFP_ATOMIC | __GFP_ACCOUNT |
+						__GFP_NOWARN);
 	u32 cookie[2];
 
 	if (!s)
@@ -129,8 +130,8 @@ static struct sum *sum_of(struct totals *t, const struct session *s, int dir)
 }
 
 /*
- * With the socket locked, from a probe or when adopting. Returns NULL, and
- * counts the miss, when there is no memory or the bound is reached.
+ * With the socket locked, from a probe or when adopting. Returns NULL when
+ * there is no memory or the bound is reached.
  */
 struct session *session_create(struct sock *sk, u32 flags)
 {
@@ -145,7 +146,7 @@ struct session *session_create(struct sock *sk, u32 flags)
 		return NULL;
 	s = alloc(sk, ctx);
 	if (!s)
-		goto miss;
+		return NULL;
 	s->flags = flags;
 
 	spin_lock_irqsave(&sessions_lock, irq);
@@ -153,17 +154,13 @@ struct session *session_create(struct sock *sk, u32 flags)
 	    xa_insert(&kn->sessions, s->cookie, s, GFP_ATOMIC | __GFP_NOWARN)) {
 		spin_unlock_irqrestore(&sessions_lock, irq);
 		session_put(s);
-		goto miss;
+		return NULL;
 	}
 	kn->last = max(kn->last, s->cookie);
 	kn->totals.live++;
 	hash_add_rcu(table, &s->by_sock, (unsigned long)sk);
 	spin_unlock_irqrestore(&sessions_lock, irq);
 	return s;
-
-miss:
-	session_missed(sk);
-	return NULL;
 }
 
 /* A keyed socket is not followed; its close will not be news. */
@@ -180,8 +177,12 @@ void session_missed(struct sock *sk)
 	spin_unlock_irqrestore(&sessions_lock, irq);
 }
 
-/* A keyed socket that nobody followed is about to close. */
-void session_untracked(struct sock *sk)
+/*
+ * A keyed socket that nobody followed is about to close, or is followed after
+ * all. Either way it is off the list of those; if it was not on it, it was
+ * missed just now if that @counts.
+ */
+void session_untracked(struct sock *sk, bool counts)
 {
 	struct ktls_net *kn = ktls_net(sock_net(sk));
 	unsigned long irq;
@@ -191,61 +192,9 @@ void session_untracked(struct sock *sk)
 	spin_lock_irqsave(&sessions_lock, irq);
 	if (kn->untracked)
 		kn->untracked--;
-	else
+	else if (counts)
 		kn->totals.missed++;
 	spin_unlock_irqrestore(&sessions_lock, irq);
-}
-
-/* With the socket locked: count this direction from here on. */
-void session_key(struct session *s, int dir)
-{
-	struct direction *d = &s->dir[dir];
-
-	d->seq = measure_seq(tls_get_ctx(s->sk), dir);
-	d->wire = measure_wire(s, dir);
-	d->keyed = true;
-}
-
-/*
- * With the socket locked, before a new key is in: what was counted under the
- * old one stands, and if there will be no new key nothing has changed.
- */
-void session_rekey(struct session *s, int dir)
-{
-	struct direction *d = &s->dir[dir];
-	u64 seq = measure_seq(tls_get_ctx(s->sk), dir);
-
-	d->kept += seq - d->seq;
-	d->seq = seq;
-}
-
-/* With the socket locked, after it. */
-void session_rekeyed(struct session *s, int dir)
-{
-	s->dir[dir].seq = measure_seq(tls_get_ctx(s->sk), dir);
-	s->dir[dir].rekeys++;
-}
-
-/*
- * With the socket locked: keys whose install went unseen, because somebody had
- * switched the probes off or a kretprobe had no instance left, count from now
- * on. A new key starts at record 0 (RFC 8446, 5.3), so that more records than
- * @seq tells cannot have been counted.
- */
-void session_catch_up(struct session *s, int dir, u64 seq)
-{
-	struct direction *d = &s->dir[dir];
-
-	if (!d->keyed) {
-		session_key(s, dir);
-	} else if ((s64)(d->kept + seq - d->seq - d->counters.records) < 0) {
-		d->kept = d->counters.records;
-		d->seq = 0;
-		d->rekeys++;
-	} else {
-		return;
-	}
-	s->flags |= KTLS_STATS_SESSION_FLAGS_ADOPTED;
 }
 
 static void add(struct counters *to, const struct counters *now,
@@ -258,6 +207,38 @@ static void add(struct counters *to, const struct counters *now,
 	to->rekeys += now->rekeys - last->rekeys;
 }
 
+/*
+ * With sessions_lock: the mode, and with it the sum, is known only after the
+ * key is in, because TLS tries the device first.
+ */
+static void enter(struct session *s, const struct tls_context *ctx, int dir)
+{
+	struct direction *d = &s->dir[dir];
+
+	if (d->sum)
+		return;
+	d->mode = measure_mode(ctx, dir);
+	d->sum = sum_of(&ktls_net(sock_net(s->sk))->totals, s, dir);
+	if (d->sum)
+		d->sum->live++;
+}
+
+/* One that cannot be looked at is live all the same. */
+void session_enter(struct session *s)
+{
+	const struct tls_context *ctx;
+	unsigned long irq;
+	int dir;
+
+	rcu_read_lock();
+	spin_lock_irqsave(&sessions_lock, irq);
+	ctx = s->finished ? NULL : measure_context(s->sk);
+	for (dir = TX; ctx && dir < DIRECTIONS; dir++)
+		enter(s, ctx, dir);
+	spin_unlock_irqrestore(&sessions_lock, irq);
+	rcu_read_unlock();
+}
+
 /* With the socket locked: @c is what the direction has come to. */
 void session_sum(struct session *s, int dir, const struct counters *c)
 {
@@ -267,13 +248,7 @@ void session_sum(struct session *s, int dir, const struct counters *c)
 	spin_lock_irqsave(&sessions_lock, irq);
 	if (s->finished)
 		goto unlock;
-	if (!d->sum) {
-		/* Known only after the key is in: TLS tries the device first. */
-		d->mode = measure_mode(tls_get_ctx(s->sk), dir);
-		d->sum = sum_of(&ktls_net(sock_net(s->sk))->totals, s, dir);
-		if (d->sum)
-			d->sum->live++;
-	}
+	enter(s, tls_get_ctx(s->sk), dir);
 	if (d->sum)
 		add(&d->sum->counters, c, &d->counters);
 	d->counters = *c;
@@ -291,7 +266,7 @@ void session_error(struct session *s)
 	if (!s->finished) {
 		kn = ktls_net(sock_net(s->sk));
 		kn->totals.errors++;
-		atomic_inc(&s->errors);
+		s->errors++;
 	}
 	spin_unlock_irqrestore(&sessions_lock, irq);
 }
@@ -324,9 +299,9 @@ void session_finish(struct session *s, u32 flags)
 	kn->totals.closed++;
 	hash_del_rcu(&s->by_sock);
 	xa_erase(&kn->sessions, s->cookie);
+	event_queue(s, EVENT_CLOSE);	/* see leave_net() */
 	spin_unlock_irqrestore(&sessions_lock, irq);
 
-	event_queue(s, EVENT_CLOSE);
 	session_put(s);			/* of the table */
 }
 
@@ -354,7 +329,7 @@ void session_stored(struct session *s, struct view *v)
 		v->counters[dir] = s->dir[dir].counters;
 		v->mode[dir] = s->dir[dir].mode;
 	}
-	v->errors = atomic_read(&s->errors);
+	v->errors = s->errors;
 	v->flags = s->flags;
 	v->age = s->age;
 	v->idle = s->idle;
@@ -373,6 +348,30 @@ void session_totals(struct net *net, struct totals *t)
 	spin_lock_irqsave(&sessions_lock, irq);
 	*t = ktls_net(net)->totals;
 	spin_unlock_irqrestore(&sessions_lock, irq);
+}
+
+/*
+ * One walk at a time in a namespace, or many who ask would be many who wait at
+ * each socket. False if others took all of *@wait.
+ */
+bool session_walk_begin(struct net *net, long *wait)
+{
+	struct ktls_net *kn = ktls_net(net);
+	long left;
+
+	left = wait_event_killable_timeout(kn->walked,
+					   !test_and_set_bit_lock(0, &kn->walking),
+					   *wait);
+	*wait = min(*wait, max(left, 0L));
+	return left > 0;
+}
+
+void session_walk_end(struct net *net)
+{
+	struct ktls_net *kn = ktls_net(net);
+
+	clear_bit_unlock(0, &kn->walking);
+	wake_up(&kn->walked);
 }
 
 /*
@@ -455,7 +454,8 @@ void session_collect(void)
 static int __net_init enter_net(struct net *net)
 {
 	/* Changed under sessions_lock, that is with interrupts off. */
-	xa_init(&ktls_net(net)->sessions);
+	xa_init_flags(&ktls_net(net)->sessions, XA_FLAGS_ACCOUNT);
+	init_waitqueue_head(&ktls_net(net)->walked);
 	return 0;
 }
 
@@ -470,7 +470,12 @@ static void __net_exit leave_net(struct net *net)
 		session_put(s);
 		cond_resched();
 	}
-	/* Whose worker still has to name the namespace. */
+	/*
+	 * Others may have finished the rest, and be about to queue it. Its
+	 * worker still has to name the namespace.
+	 */
+	spin_lock_irq(&sessions_lock);
+	spin_unlock_irq(&sessions_lock);
 	event_flush();
 	xa_destroy(&ktls_net(net)->sessions);
 }

@@ -69,7 +69,8 @@
  *		each record, and by what is encrypted but not yet handed to
  *		TCP.
  *	control (u64)
- *		Send calls that set a record type. Sent only: the type of a
+ *		Times that a sender set a record type other than data, calls
+ *		that failed then among them. Sent only: the type of a
  *		received record is not seen.
  *	rekeys (u64)
  *		Key updates after the first keys.
@@ -103,8 +104,9 @@
  *		What was received.
  *	errors (u64)
  *		Times TLS gave the connection up: a record that failed to
- *		decrypt or to encrypt, an overflowing sequence number, a TCP
- *		error while sending.
+ *		decrypt or to encrypt, a bad record header, an overflowing
+ *		sequence number, a TCP error while sending. Whoever tries
+ *		again is told again, and that counts again.
  *	age (u64)
  *		Milliseconds since the keys were installed, or since the
  *		session was adopted. In a close event, how long the session
@@ -146,7 +148,8 @@
  *	missed (u64)
  *		Sessions that could not be followed, for want of memory or
  *		beyond the module's parameter max_sessions. As long as it is
- *		zero the totals are complete.
+ *		zero, and nobody switched the probes off, the totals are
+ *		complete.
  *	errors (u64)
  *		Sum over the sessions.
  *	tx (nest of direction)
