@@ -57,6 +57,7 @@ loaded() { grep -q '^ktls_stats ' /proc/modules; }
 
 echo "TAP version 13"
 # With kernel TLS and without the module, which nobody may load.
+modprobe tcp_diag
 echo > /proc/sys/kernel/modprobe
 rmmod ktls_stats
 
@@ -77,12 +78,17 @@ nobody ktlsstat show
 check "without the module: to everybody" tells_tls_stat
 run ktlsstat --json
 check "without the module: as JSON" tells_tls_stat_as_json
-for command in list dump; do
+for command in dump monitor 'label 1 x'; do
+	# shellcheck disable=SC2086  # several words
 	run ktlsstat $command
 	check "without the module: no $command" refused 1 "modprobe ktls_stats"
 done
+run ktlsstat monitor -j
+check "without the module: no monitor in JSON" \
+	json_error 1 "modprobe ktls_stats"
+lists_nothing() { ends 0 && one_line "modprobe ktls_stats" && json "j == []"; }
 run ktlsstat list -j
-check "without the module: no list in JSON" json_error 1 "modprobe ktls_stats"
+check "without the module: list, less exact" lists_nothing
 
 if rmmod tls 2> /dev/null; then
 	run ktlsstat
@@ -129,6 +135,10 @@ done <<- EOF
 	nonsense|'nonsense'
 	list list|list
 	show -n|--numeric
+	show -s age|--sort
+	label|COOKIE
+	dump -N|--netns
+	help nonsense|'nonsense'
 	dump --bytes|--bytes
 	dump -H extra|extra
 EOF
@@ -144,11 +154,15 @@ check "wrong: a terminal's escape sequence is shown harmless" \
 
 # Used rightly.
 says() { ends 0 && silent err && [[ $out == *"$1"* ]]; }
-for words in --help -h help he 'list --help'; do
+for words in --help -h help he 'list --help' 'help list'; do
 	# shellcheck disable=SC2086
 	run ktlsstat $words
 	check "right: ktlsstat $words" says "Usage: ktlsstat"
 done
+run ktlsstat show --help
+check "right: the help of a command has its options" says --bytes
+no_others() { [[ $out != *--sort* && $out != *--netns*--tree* ]]; }
+check "right: and no others" no_others
 run ktlsstat --version
 check "right: ktlsstat --version" says "ktlsstat "
 run ktlsstat -H s

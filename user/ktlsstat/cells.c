@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What can stand in a column. Each cell is one word, or "-" for none. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ktlsstat.h"
+
+/* printf() for a mere word would be most of the time of a long list. */
+static void put(char *out, size_t size, const char *text)
+{
+	if (!memccpy(out, text, '\0', size))
+		out[size - 1] = '\0';
+}
 
 /* @at: char[] */
 void cell_text(char *out, size_t size, const void *at, unsigned int opts)
@@ -10,16 +18,17 @@ void cell_text(char *out, size_t size, const void *at, unsigned int opts)
 	const char *text = at;
 
 	(void)opts;
-	snprintf(out, size, "%s", text[0] ? text : "-");
+	put(out, size, text[0] ? text : "-");
 }
 
 /* @at: uint64_t, as are those of bytes and durations */
 void cell_number(char *out, size_t size, const void *at, unsigned int opts)
 {
 	const uint64_t *n = at;
+	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%ju", *n);
+	put(out, size, decimal(buf, *n));
 }
 
 void cell_bytes(char *out, size_t size, const void *at, unsigned int opts)
@@ -27,7 +36,7 @@ void cell_bytes(char *out, size_t size, const void *at, unsigned int opts)
 	const uint64_t *n = at;
 	char buf[NAME_SIZE];
 
-	snprintf(out, size, "%s", bytes_name(buf, *n, opts));
+	put(out, size, bytes_name(buf, *n, opts));
 }
 
 void cell_duration(char *out, size_t size, const void *at, unsigned int opts)
@@ -36,16 +45,17 @@ void cell_duration(char *out, size_t size, const void *at, unsigned int opts)
 	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%s", duration_name(buf, *ms));
+	put(out, size, duration_name(buf, *ms));
 }
 
 /* @at: uint32_t, as are those of versions, ciphers, modes and flags */
 void cell_id(char *out, size_t size, const void *at, unsigned int opts)
 {
 	const uint32_t *id = at;
+	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%u", *id);
+	put(out, size, decimal(buf, *id));
 }
 
 void cell_version(char *out, size_t size, const void *at, unsigned int opts)
@@ -54,7 +64,7 @@ void cell_version(char *out, size_t size, const void *at, unsigned int opts)
 	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%s", version_name(buf, *id));
+	put(out, size, version_name(buf, *id));
 }
 
 void cell_cipher(char *out, size_t size, const void *at, unsigned int opts)
@@ -63,7 +73,7 @@ void cell_cipher(char *out, size_t size, const void *at, unsigned int opts)
 	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%s", cipher_name(buf, *id));
+	put(out, size, cipher_name(buf, *id));
 }
 
 void cell_mode(char *out, size_t size, const void *at, unsigned int opts)
@@ -72,7 +82,7 @@ void cell_mode(char *out, size_t size, const void *at, unsigned int opts)
 	char buf[NAME_SIZE];
 
 	(void)opts;
-	snprintf(out, size, "%s", mode_name(buf, *id));
+	put(out, size, mode_name(buf, *id));
 }
 
 void cell_flags(char *out, size_t size, const void *at, unsigned int opts)
@@ -83,7 +93,7 @@ void cell_flags(char *out, size_t size, const void *at, unsigned int opts)
 
 	(void)opts;
 	if (!*flags)
-		snprintf(out, size, "-");
+		put(out, size, "-");
 	for (unsigned int bit = 0; bit < 32 && n < size; bit++)
 		if (*flags >> bit & 1)
 			n += snprintf(out + n, size - n, "%s%s",
@@ -134,7 +144,7 @@ void cell_process(char *out, size_t size, const void *row, unsigned int opts)
 
 	(void)opts;
 	if (!r->holders) {
-		snprintf(out, size, "-");
+		put(out, size, "-");
 		return;
 	}
 	if (r->holders > 1)
@@ -151,5 +161,5 @@ void cell_pid(char *out, size_t size, const void *row, unsigned int opts)
 	if (r->holders)
 		snprintf(out, size, "%d", (int)r->holder->pid);
 	else
-		snprintf(out, size, "-");
+		put(out, size, "-");
 }

@@ -6,10 +6,6 @@
 
 #include "ktlsstat.h"
 
-static const char defaults[] =
-	"local,peer,version,cipher,tx/rx,tx-bytes,rx-bytes,tx-recs,rx-recs,"
-	"age,idle,user,process,label,flags";
-
 static int unknown(const char *option, const char *name, size_t len,
 		   unsigned int opts)
 {
@@ -38,7 +34,8 @@ static int add(struct columns *c, const char *list, unsigned int opts)
 	return 0;
 }
 
-int columns_read(struct columns *c, const struct args *a)
+int columns_read(struct columns *c, const struct args *a,
+		 const char *defaults)
 {
 	const char *list = a->columns ? a->columns : defaults;
 	int ret = 0;
@@ -57,6 +54,14 @@ bool columns_use(const struct columns *c, unsigned int is)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (c->v[i]->is & is)
+			return true;
+	return false;
+}
+
+bool columns_have(const struct columns *c, const struct field *f)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i] == f)
 			return true;
 	return false;
 }
@@ -83,29 +88,35 @@ int sort_read(struct sort *s, const struct args *a)
 	return 0;
 }
 
-static int compare(const void *a, const void *b, void *data)
+int sort_compare(const struct sort *s, const struct row *x,
+		 const struct row *y)
 {
-	const struct row *const *x = a, *const *y = b;
-	const struct sort *s = data;
 	struct value v, w;
-	bool has = field_value(s->field, *x, 0, &v);
-	bool other = field_value(s->field, *y, 0, &w);
+	bool has = field_value(s->field, x, 0, &v);
+	bool other = field_value(s->field, y, 0, &w);
 	int order;
 
 	if (!has || !other)
-		order = s->down ? has - other : other - has;
-	else if (s->field->type->text)
+		return other - has;
+	if (s->field->type->text)
 		order = strcmp(v.text, w.text);
 	else
 		order = (v.number > w.number) - (v.number < w.number);
-	if (s->down)
-		order = -order;
+	return s->down ? -order : order;
+}
+
+static int compare(const void *a, const void *b, void *data)
+{
+	const struct row *const *x = a, *const *y = b;
+	int order = sort_compare(data, *x, *y);
+
 	return order ? order : (*x > *y) - (*x < *y);
 }
 
-/* What has no value comes last; equals keep the order of the kernel. */
 void rows_sort(struct rows *r, const struct sort *s)
 {
 	if (s->field && r->n)
 		qsort_r(r->v, r->n, sizeof(*r->v), compare, (void *)s);
+	for (size_t i = 0; i < r->n; i++)
+		r->v[i]->rank = i;
 }

@@ -82,7 +82,7 @@ int dump_main(const struct args *a)
 	if (status)
 		return status;
 	status = 1;
-	if (!sessions_get(&s, &view.filters, a->opts)) {
+	if (!sessions_exact(&s, &view.filters, a->opts)) {
 		status = dump(&s, &view, a->opts);
 		free(s.v);
 	}

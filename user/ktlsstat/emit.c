@@ -26,14 +26,22 @@ static void new_line(void)
 		printf("\n%*s", (int)at.depth * 2, "");
 }
 
+/* Those that JSON takes as they are, by far the most. */
+static bool plain(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
 /* JSON is UTF-8; the name of a process may be any bytes. */
 static void put_string(const char *text)
 {
 	char safe[1024];
 	json_t *j;
 
-	if (!text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-."
-			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ:/ ")]) {
+	if (plain(text)) {
 		putchar_unlocked('"');
 		fputs_unlocked(text, stdout);
 		putchar_unlocked('"');
@@ -76,13 +84,18 @@ void emit_close(char bracket)
 	at.first = false;
 }
 
+void emit_literal(const char *key, const char *text)
+{
+	put_key(key);
+	fputs_unlocked(text, stdout);
+}
+
 /* Counters do not get there: 8 EiB are 23 years of 100 Gbit/s. */
 void emit_number(const char *key, uint64_t n)
 {
 	char buf[NAME_SIZE];
 
-	put_key(key);
-	fputs_unlocked(decimal(buf, n > INT64_MAX ? INT64_MAX : n), stdout);
+	emit_literal(key, decimal(buf, n > INT64_MAX ? INT64_MAX : n));
 }
 
 void emit_text(const char *key, const char *text)
@@ -93,8 +106,7 @@ void emit_text(const char *key, const char *text)
 
 void emit_null(const char *key)
 {
-	put_key(key);
-	fputs_unlocked("null", stdout);
+	emit_literal(key, "null");
 }
 
 void emit_end(void)

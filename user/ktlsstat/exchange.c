@@ -122,20 +122,6 @@ static int receive(struct genl *g, const struct request *r)
 	return ret < 0 ? -errno : 0;
 }
 
-static void put_filters(struct nlmsghdr *nlh, const struct filters *filters)
-{
-	for (uint16_t attr = 1; attr <= KTLS_STATS_A_SESSION_MAX; attr++) {
-		const struct filter *f = filter_for(filters, attr);
-
-		if (!f)
-			continue;
-		if (f->field->type->text)
-			mnl_attr_put_strz(nlh, attr, f->text);
-		else
-			mnl_attr_put_u32(nlh, attr, f->number);
-	}
-}
-
 int exchange(struct genl *g, const struct request *r)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(g->buf);
@@ -150,9 +136,8 @@ int exchange(struct genl *g, const struct request *r)
 	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
 	genl->cmd = r->cmd;
 	genl->version = r->version;
-	if (r->name)
-		mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, r->name);
-	put_filters(nlh, r->filters);
+	if (r->put)
+		r->put(nlh, r->what);
 	do
 		n = mnl_socket_sendto(g->nl, nlh, nlh->nlmsg_len);
 	while (n < 0 && errno == EINTR);

@@ -3,7 +3,6 @@
  * All that can be told of a session: columns, what they are sorted and filtered
  * by, and the members of its JSON. Those of one object stand together.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +13,7 @@
 #define ATTR(name) KTLS_STATS_A_SESSION_##name
 #define SUM (FIELD_SUM | FIELD_EXACT)
 #define EXACT FIELD_EXACT
+#define INEXACT FIELD_INEXACT
 
 /* clang-format off */
 const struct field fields[] = {
@@ -61,6 +61,10 @@ const struct field fields[] = {
 	  "TCP payload bytes taken from TCP" },
 	{ "rx-rekeys", &type_number, AT(s.rx.rekeys), 0, SUM, "rx", "rekeys",
 	  "key updates after the first keys, receiving" },
+	{ "tcp-tx", &type_bytes, AT(s.tcp_tx), 0, INEXACT, "tcp", "tx",
+	  "without the module: all that TCP has sent on it" },
+	{ "tcp-rx", &type_bytes, AT(s.tcp_rx), 0, INEXACT, "tcp", "rx",
+	  "without the module: all that TCP has received on it" },
 	{ "errors", &type_number, AT(s.errors), 0, SUM, NULL, "errors",
 	  "times TLS gave the connection up" },
 	{ "age", &type_duration, AT(s.age), 0, EXACT, NULL, "age_ms",
@@ -96,19 +100,9 @@ const struct field *field_find(const char *name, size_t len)
 	return NULL;
 }
 
-const char *field_title(const struct field *f, char *buf, size_t size)
-{
-	size_t i;
-
-	for (i = 0; f->name[i] && i + 1 < size; i++)
-		buf[i] = toupper((unsigned char)f->name[i]);
-	buf[i] = '\0';
-	return buf;
-}
-
 bool field_known(const struct field *f, const struct row *r)
 {
-	return !(r->s.inexact && (f->is & FIELD_EXACT));
+	return !(f->is & (r->s.inexact ? FIELD_EXACT : FIELD_INEXACT));
 }
 
 static const void *field_at(const struct field *f, const struct row *r)
@@ -129,6 +123,26 @@ void field_cell(const struct field *f, const struct row *r, char *out,
 		f->type->cell(out, size, field_at(f, r), opts);
 	else
 		snprintf(out, size, "-");
+}
+
+void table_add_row(struct table *t, const struct columns *c,
+		   const struct row *r, unsigned int opts)
+{
+	char text[CELL_SIZE];
+
+	for (size_t i = 0; i < c->n; i++) {
+		field_cell(c->v[i], r, text, sizeof(text), opts);
+		table_add(t, c->v[i]->type->right, text);
+	}
+}
+
+void table_add_titles(struct table *t, const struct columns *c)
+{
+	char text[NAME_SIZE];
+
+	for (size_t i = 0; i < c->n; i++)
+		table_add(t, c->v[i]->type->right,
+			  upper(text, sizeof(text), c->v[i]->name));
 }
 
 const char *field_names(char *buf, size_t size)
@@ -152,21 +166,33 @@ static void change_object(const char *from, const char *to)
 		emit_open(to, '{');
 }
 
-void fields_json(const struct row *r, unsigned int is)
+static bool wanted(const struct field *f, const struct view *v,
+		   unsigned int is)
+{
+	if ((f->is & is) != is)
+		return false;
+	if (v->chosen)
+		return columns_have(&v->columns, f);
+	return f->json && (!(f->is & FIELD_HOLDER) ||
+			   view_uses(v, FIELD_HOLDER));
+}
+
+void fields_json(const struct row *r, const struct view *v, unsigned int is)
 {
 	const char *in = NULL;
 
 	for (size_t i = 0; i < nfields; i++) {
 		const struct field *f = &fields[i];
+		const char *key = f->json ? f->json : f->name;
 
-		if (!f->json || (f->is & is) != is)
+		if (!wanted(f, v, is))
 			continue;
 		change_object(in, f->in);
 		in = f->in;
 		if (field_known(f, r))
-			f->type->json(f->json, field_at(f, r));
+			f->type->json(key, field_at(f, r));
 		else
-			emit_null(f->json);
+			emit_null(key);
 	}
 	change_object(in, NULL);
 }

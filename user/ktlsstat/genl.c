@@ -12,17 +12,63 @@
 /* A busy host may change under each of them: then tell what there is. */
 #define DUMP_TRIES 4
 
-static int take_id(const struct nlattr *attr, void *out)
+struct group {
+	const char *name;
+	uint32_t id;
+};
+
+static int take_group(const struct nlattr *attr, void *out)
 {
+	struct group *group = out;
+
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME &&
+	    !mnl_attr_validate(attr, MNL_TYPE_NUL_STRING))
+		group->name = mnl_attr_get_str(attr);
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID &&
+	    !mnl_attr_validate(attr, MNL_TYPE_U32))
+		group->id = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int take_groups(const struct nlattr *attr, void *out)
+{
+	static const char *const names[] = {
+		[EVENT_OPEN] = KTLS_STATS_MCGRP_OPEN,
+		[EVENT_CLOSE] = KTLS_STATS_MCGRP_CLOSE,
+	};
+	struct group group = { 0 };
+	struct genl *g = out;
+
+	if (mnl_attr_parse_nested(attr, take_group, &group) < 0)
+		return MNL_CB_ERROR;
+	for (size_t i = 0; group.name && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(group.name, names[i]))
+			g->groups[i] = group.id;
+	return MNL_CB_OK;
+}
+
+static int take_family(const struct nlattr *attr, void *out)
+{
+	struct genl *g = out;
+
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
+		return mnl_attr_parse_nested(attr, take_groups, g);
 	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID &&
 	    !mnl_attr_validate(attr, MNL_TYPE_U16))
-		*(uint16_t *)out = mnl_attr_get_u16(attr);
+		g->family = mnl_attr_get_u16(attr);
 	return MNL_CB_OK;
 }
 
 static int on_family(const struct nlmsghdr *nlh, void *out)
 {
-	return mnl_attr_parse(nlh, GENL_HDRLEN, take_id, out) < 0 ? -errno : 0;
+	if (mnl_attr_parse(nlh, GENL_HDRLEN, take_family, out) < 0)
+		return -errno;
+	return 0;
+}
+
+static void put_name(struct nlmsghdr *nlh, const void *what)
+{
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, what);
 }
 
 static int resolve(struct genl *g)
@@ -30,8 +76,8 @@ static int resolve(struct genl *g)
 	struct request r = {
 		.type = GENL_ID_CTRL, .flags = NLM_F_ACK,
 		.cmd = CTRL_CMD_GETFAMILY, .version = 1,
-		.name = KTLS_STATS_FAMILY_NAME,
-		.reply = on_family, .out = &g->family,
+		.put = put_name, .what = KTLS_STATS_FAMILY_NAME,
+		.reply = on_family, .out = g,
 	};
 
 	return exchange(g, &r);
@@ -85,10 +131,8 @@ int genl_totals(struct genl *g, struct totals *t)
 	return exchange(g, &r);
 }
 
-static int on_session(const struct nlmsghdr *nlh, void *out)
+int sessions_add(struct sessions *s, const struct session *one)
 {
-	struct sessions *s = out;
-
 	if (s->n == s->room) {
 		size_t room = s->room ? s->room * 2 : 64;
 		struct session *v = reallocarray(s->v, room, sizeof(*v));
@@ -98,8 +142,30 @@ static int on_session(const struct nlmsghdr *nlh, void *out)
 		s->v = v;
 		s->room = room;
 	}
-	memset(&s->v[s->n], 0, sizeof(*s->v));
-	return parse_session(nlh, &s->v[s->n++]);
+	s->v[s->n++] = *one;
+	return 0;
+}
+
+static int on_session(const struct nlmsghdr *nlh, void *out)
+{
+	struct session one = { 0 };
+	int ret = parse_session(nlh, &one);
+
+	return ret ? ret : sessions_add(out, &one);
+}
+
+static void put_filters(struct nlmsghdr *nlh, const void *what)
+{
+	for (uint16_t attr = 1; attr <= KTLS_STATS_A_SESSION_MAX; attr++) {
+		const struct filter *f = filter_for(what, attr);
+
+		if (!f)
+			continue;
+		if (f->field->type->text)
+			mnl_attr_put_strz(nlh, attr, f->text);
+		else
+			mnl_attr_put_u32(nlh, attr, f->number);
+	}
 }
 
 int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f)
@@ -108,7 +174,8 @@ int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f)
 		.type = g->family, .flags = NLM_F_DUMP,
 		.cmd = KTLS_STATS_CMD_SESSION_GET,
 		.version = KTLS_STATS_FAMILY_VERSION,
-		.reply = on_session, .out = s, .filters = f,
+		.put = f ? put_filters : NULL, .what = f,
+		.reply = on_session, .out = s,
 	};
 	int ret = 0;
 
@@ -122,8 +189,8 @@ int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f)
 				return ret;
 		}
 		ret = exchange(g, &r);
-		if ((ret == -EINVAL || ret == -ERANGE) && r.filters) {
-			r.filters = NULL;	/* an older module: filter all */
+		if ((ret == -EINVAL || ret == -ERANGE) && r.put) {
+			r.put = NULL;	/* knows no such filter: take all */
 			ret = exchange(g, &r);
 		}
 		if (ret != -ENOBUFS && (ret || !g->interrupted))
@@ -131,4 +198,38 @@ int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f)
 	}
 	s->inconsistent = g->interrupted;
 	return ret;
+}
+
+struct naming {
+	uint64_t cookie;
+	const char *label;
+};
+
+static void put_label(struct nlmsghdr *nlh, const void *what)
+{
+	const struct naming *n = what;
+
+	mnl_attr_put_u64(nlh, KTLS_STATS_A_SESSION_COOKIE, n->cookie);
+	mnl_attr_put_strz(nlh, KTLS_STATS_A_SESSION_LABEL, n->label);
+}
+
+static int on_nothing(const struct nlmsghdr *nlh, void *out)
+{
+	(void)nlh;
+	(void)out;
+	return 0;
+}
+
+int genl_label(struct genl *g, uint64_t cookie, const char *label)
+{
+	struct naming naming = { cookie, label };
+	struct request r = {
+		.type = g->family, .flags = NLM_F_ACK,
+		.cmd = KTLS_STATS_CMD_LABEL_SET,
+		.version = KTLS_STATS_FAMILY_VERSION,
+		.put = put_label, .what = &naming,
+		.reply = on_nothing,
+	};
+
+	return exchange(g, &r);
 }

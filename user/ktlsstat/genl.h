@@ -12,6 +12,7 @@ struct genl {
 	struct mnl_socket *nl;
 	uint32_t seq;
 	uint16_t family;
+	uint32_t groups[2];		/* by EVENT_* */
 	bool interrupted;		/* NLM_F_DUMP_INTR was seen */
 	char words[256];		/* of the kernel about the last failure */
 	union {
@@ -23,8 +24,9 @@ struct genl {
 struct request {
 	uint16_t type, flags;
 	uint8_t cmd, version;
-	const char *name;		/* CTRL_ATTR_FAMILY_NAME, or NULL */
-	const struct filters *filters;	/* asked of the kernel, or NULL */
+	/* Appends the attributes for @what; NULL if there are none. */
+	void (*put)(struct nlmsghdr *nlh, const void *what);
+	const void *what;
 	int (*reply)(const struct nlmsghdr *nlh, void *out);
 	void *out;
 };

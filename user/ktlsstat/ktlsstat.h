@@ -9,6 +9,9 @@
  *	list.c		live sessions
  *	dump.c		live sessions, tab-separated
  *	watch.c		live sessions and their rates: see watch.h
+ *	tree.c		live sessions in groups
+ *	label.c		what a session is called
+ *	monitor.c	sessions as they begin and end
  *	sessions.c	all of them, or why not
  *	rows.c		those asked for, with their users and processes
  *	fields.c	all that can be told of a session, as a table
@@ -18,6 +21,8 @@
  *	quantity.c	numbers and units as words, read
  *	genl.c		the wall to the kernel: what can be asked
  *	exchange.c	behind it: one request and its answer
+ *	events.c	behind it, too: what comes unasked
+ *	diag.c		sessions without our module: by sock_diag
  *	parse.c		messages as the plain structs below
  *	tls_stat.c	what the kernel tells without our module
  *	process.c	which processes hold a socket
@@ -78,10 +83,13 @@ struct args {
 	char **argv;
 };
 
-/* show.c, list.c, dump.c: a command returns the exit status. */
+/* show.c, list.c, dump.c, label.c, monitor.c: a command returns the exit status. */
 int show_main(const struct args *a);
 int list_main(const struct args *a);
 int dump_main(const struct args *a);
+int label_main(const struct args *a);
+int monitor_main(const struct args *a);
+
 /* watch.c */
 int watch_main(const struct args *a);
 /* export.c, and many more: see export.h */
@@ -135,7 +143,8 @@ struct session {
 	uint64_t age;
 	uint64_t idle;
 	char label[256];		/* untrusted, or "" */
-	bool inexact;			/* see FIELD_EXACT */
+	bool inexact;			/* without our module, but: */
+	uint64_t tcp_tx, tcp_rx;	/* since it was connected */
 };
 
 struct nlmsghdr;
@@ -160,10 +169,37 @@ void genl_close(struct genl *g);
 int genl_totals(struct genl *g, struct totals *t);
 /* At least those that @f (may be NULL) lets pass: see filter_for(). */
 int genl_sessions(struct genl *g, struct sessions *s, const struct filters *f);
+/* @label: at most 255 bytes; an empty one takes it back */
+int genl_label(struct genl *g, uint64_t cookie, const char *label);
 /* Why the last request failed: the kernel's own words, else those of @err. */
 const char *genl_reason(const struct genl *g, int err);
 
-/* sessions.c: all sessions, or the reason why not said and -errno */
+/* events.c */
+enum { EVENT_OPEN, EVENT_CLOSE };
+
+typedef void genl_event_t(unsigned int event, const struct session *s,
+			  void *data);
+
+/* From now on they wait at genl_fd(). @events: bits of EVENT_* */
+int genl_join(struct genl *g, unsigned int events);
+int genl_fd(const struct genl *g);
+/* Waits for the next, and tells. -ENOBUFS: some were lost. */
+int genl_events(struct genl *g, genl_event_t *tell, void *data);
+
+/* diag.c: 0 or -errno */
+int diag_sessions(struct sessions *s);
+
+/* genl.c */
+int sessions_add(struct sessions *s, const struct session *one);
+
+/*
+ * sessions.c: they say the reason why not, and return -errno.
+ * sessions_get(): without the module, what sock_diag knows.
+ */
+int sessions_open(struct genl **g, unsigned int opts);
+int sessions_refused(const struct genl *g, int err, unsigned int opts);
+int sessions_exact(struct sessions *s, const struct filters *f,
+		   unsigned int opts);
 int sessions_get(struct sessions *s, const struct filters *f,
 		 unsigned int opts);
 
@@ -202,6 +238,7 @@ struct row {				/* a session and what we add to it */
 	const struct holder *holder;
 	size_t holders;
 	char user[40];
+	size_t rank;			/* after sorting */
 };
 
 struct rows {
@@ -246,6 +283,7 @@ enum {
 	FIELD_SUM	= 1 << 0,	/* of many sessions means something */
 	FIELD_EXACT	= 1 << 1,	/* only our module knows it */
 	FIELD_HOLDER	= 1 << 2,	/* is read from /proc/PID */
+	FIELD_INEXACT	= 1 << 3,	/* known without our module only */
 };
 
 struct field {
@@ -262,7 +300,6 @@ extern const struct field fields[];
 extern const size_t nfields;
 
 const struct field *field_find(const char *name, size_t len);
-const char *field_title(const struct field *f, char *buf, size_t size);
 /* All of them, for those who looked for another one. */
 const char *field_names(char *buf, size_t size);
 bool field_known(const struct field *f, const struct row *r);
@@ -270,9 +307,6 @@ bool field_value(const struct field *f, const struct row *r, size_t i,
 		 struct value *v);
 void field_cell(const struct field *f, const struct row *r, char *out,
 		size_t size, unsigned int opts);
-/* Those of @r that are @is, all of them if 0, as members of an object. */
-void fields_json(const struct row *r, unsigned int is);
-
 /* columns.c: what reads the command line complains, and returns the status */
 struct columns {
 	const struct field *v[64];
@@ -284,10 +318,17 @@ struct sort {
 	bool down;
 };
 
-int columns_read(struct columns *c, const struct args *a);
+/* @defaults: when none are asked for */
+int columns_read(struct columns *c, const struct args *a,
+		 const char *defaults);
 bool columns_use(const struct columns *c, unsigned int is);
+bool columns_have(const struct columns *c, const struct field *f);
 int columns_help(void);
 int sort_read(struct sort *s, const struct args *a);
+/* What has no value comes last. */
+int sort_compare(const struct sort *s, const struct row *x,
+		 const struct row *y);
+/* Equals keep the order of the kernel. */
 void rows_sort(struct rows *r, const struct sort *s);
 
 /* filter.c */
@@ -318,11 +359,19 @@ struct view {				/* what of which sessions, in order */
 	struct columns columns;
 	struct filters filters;
 	struct sort sort;
+	unsigned int uses;		/* FIELD_*, besides */
+	bool chosen;			/* columns: by the user */
 };
 
-int view_read(struct view *v, const struct args *a);
+int view_read(struct view *v, const struct args *a, const char *columns);
 bool view_uses(const struct view *v, unsigned int is);
 void view_free(struct view *v);
+/* What of @r is wanted and is @is (0: anything), as members of an object. */
+void fields_json(const struct row *r, const struct view *v, unsigned int is);
+
+/* tree.c: of --tree, if it was asked for */
+int tree_read(struct view *v, const struct args *a);
+int tree_print(struct rows *r, const struct view *v, const struct args *a);
 
 /* quantity.c, names.c: @out, or -EINVAL */
 int parse_count(const char *word, uint64_t *out);
@@ -366,8 +415,13 @@ struct table {				/* zeroed, but for the first */
 
 /* Line by line. */
 void table_add(struct table *t, bool right, const char *text);
-/* Prints and frees it; returns the exit status. */
+/* A line of it; its titles. */
+void table_add_row(struct table *t, const struct columns *c,
+		   const struct row *r, unsigned int opts);
+void table_add_titles(struct table *t, const struct columns *c);
+/* Prints and forgets the lines, not how wide they were; the exit status. */
 int table_print(struct table *t, unsigned int opts);
+void table_free(struct table *t);
 /* Says it once, as a line or as JSON; returns @status. */
 int fail(unsigned int opts, int status, const char *fmt, ...) PRINTF(3, 4);
 
@@ -388,11 +442,14 @@ void emit_close(char bracket);
 void emit_number(const char *key, uint64_t n);
 void emit_text(const char *key, const char *text);
 void emit_null(const char *key);
+/* A number that is written out already. */
+void emit_literal(const char *key, const char *text);
 void emit_end(void);
 
 /* names.c: each writes @buf or returns a constant */
 #define NAME_SIZE 32
 
+const char *upper(char *buf, size_t size, const char *word);
 const char *decimal(char buf[NAME_SIZE], uint64_t n);
 const char *version_name(char buf[NAME_SIZE], uint32_t id);
 const char *cipher_name(char buf[NAME_SIZE], uint32_t id);

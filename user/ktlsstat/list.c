@@ -5,13 +5,18 @@
 
 #include "ktlsstat.h"
 
-static int print_json(const struct rows *r, unsigned int opts)
+#define COLUMNS \
+	"local,peer,version,cipher,tx/rx,tx-bytes,rx-bytes,tx-recs,rx-recs," \
+	"age,idle,user,process,label,flags"
+
+static int print_json(const struct rows *r, const struct view *v,
+		      unsigned int opts)
 {
 	emit_begin(opts);
 	emit_open(NULL, '[');
 	for (size_t i = 0; i < r->n; i++) {
 		emit_open(NULL, '{');
-		fields_json(r->v[i], 0);
+		fields_json(r->v[i], v, 0);
 		emit_close('}');
 	}
 	emit_close(']');
@@ -23,51 +28,61 @@ static int print_text(const struct rows *r, const struct columns *c,
 		      unsigned int opts)
 {
 	struct table t = { .columns = c->n };
-	char text[CELL_SIZE];
+	int status;
 
-	for (size_t k = 0; k < c->n && !(opts & OPT_NO_HEADER); k++)
-		table_add(&t, c->v[k]->type->right,
-			  field_title(c->v[k], text, sizeof(text)));
+	if (!(opts & OPT_NO_HEADER))
+		table_add_titles(&t, c);
 	for (size_t i = 0; i < r->n; i++)
-		for (size_t k = 0; k < c->n; k++) {
-			field_cell(c->v[k], r->v[i], text, sizeof(text), opts);
-			table_add(&t, c->v[k]->type->right, text);
-		}
-	return table_print(&t, opts);
+		table_add_row(&t, c, r->v[i], opts);
+	status = table_print(&t, opts);
+	table_free(&t);
+	return status;
 }
 
 static int list(const struct sessions *s, const struct view *v,
-		unsigned int opts)
+		const struct args *a)
 {
+	unsigned int opts = a->opts;
 	struct rows rows;
 	int status;
 
 	if (rows_make(&rows, s, v, opts))
 		return fail(opts, 1, "out of memory");
-	if (opts & OPT_JSON)
-		status = print_json(&rows, opts);
+	if (a->tree)
+		status = tree_print(&rows, v, a);
+	else if (opts & OPT_JSON)
+		status = print_json(&rows, v, opts);
 	else
 		status = print_text(&rows, &v->columns, opts);
 	rows_free(&rows);
 	return status;
 }
 
-int list_main(const struct args *a)
+static int list_view(const struct view *v, const struct args *a)
 {
 	struct sessions s;
+	int status;
+
+	if (sessions_get(&s, &v->filters, a->opts))
+		return 1;
+	status = list(&s, v, a);
+	free(s.v);
+	return status;
+}
+
+int list_main(const struct args *a)
+{
 	struct view view;
 	int status;
 
 	if (a->columns && !strcmp(a->columns, "help"))
 		return columns_help();
-	status = view_read(&view, a);
+	status = view_read(&view, a, COLUMNS);
 	if (status)
 		return status;
-	status = 1;
-	if (!sessions_get(&s, &view.filters, a->opts)) {
-		status = list(&s, &view, a->opts);
-		free(s.v);
-	}
+	status = tree_read(&view, a);
+	if (!status)
+		status = list_view(&view, a);
 	view_free(&view);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -23,11 +24,17 @@ static const struct command {
 	{ "show", show_main, JSON | OPT_BYTES | OPT_NO_HEADER, 0, 0, "",
 	  "what was encrypted and decrypted in all (the default)" },
 	{ "list", list_main, JSON | OPT_BYTES | OPT_NO_HEADER | OPT_NUMERIC |
-	  OPT_COLUMNS | OPT_SORT, 0, INT_MAX, " [FILTER]...",
+	  OPT_COLUMNS | OPT_SORT | OPT_TREE, 0, INT_MAX, " [FILTER]...",
 	  "the live sessions, one a line (needs CAP_NET_ADMIN)" },
 	{ "dump", dump_main, OPT_NETNS | OPT_NO_HEADER, 0, INT_MAX,
 	  " [FILTER]...",
 	  "the live sessions, tab-separated, for scripts (likewise)" },
+	{ "monitor", monitor_main, JSON | OPT_BYTES | OPT_NO_HEADER |
+	  OPT_NUMERIC | OPT_COLUMNS | OPT_COUNT | OPT_TIME | OPT_OPEN |
+	  OPT_CLOSE, 0, INT_MAX, " [FILTER]...",
+	  "sessions as they begin and end (likewise)" },
+	{ "label", label_main, OPT_NETNS | OPT_JSON, 2, 2, " COOKIE TEXT",
+	  "call a live session something, '' nothing (likewise)" },
 	{ "watch", watch_main, OPT_NETNS | OPT_BYTES | OPT_NUMERIC | OPT_SORT |
 	  OPT_DELAY, 0, INT_MAX, " [FILTER]...",
 	  "the live sessions and their rates, on the whole screen" },
@@ -167,6 +174,8 @@ int main(int argc, char **argv)
 	int status;
 
 	log_init("ktlsstat");
+	if (!isatty(STDOUT_FILENO))	/* a pipe has a small one by default */
+		setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	options_read(&l, argc, argv);
 	status = run(&l);
 	if (fflush(stdout) || ferror(stdout)) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <linux/tls.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "ktlsstat.h"
@@ -44,6 +46,16 @@ static const struct name flags[] = {
 
 static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB",
 				     "EiB" };
+
+const char *upper(char *buf, size_t size, const char *word)
+{
+	size_t i;
+
+	for (i = 0; word[i] && i + 1 < size; i++)
+		buf[i] = toupper((unsigned char)word[i]);
+	buf[i] = '\0';
+	return buf;
+}
 
 /* In tables of thousands of lines printf() would be most of the time. */
 const char *decimal(char buf[NAME_SIZE], uint64_t n)
@@ -127,10 +139,25 @@ int parse_flag(const char *word, uint64_t *out)
 	return parse(word, flags, ARRAY_SIZE(flags), out);
 }
 
+/* inet_ntop() takes as long as all the rest of a line. */
+static const char *ipv4_name(char *buf, const unsigned char *bytes)
+{
+	char number[NAME_SIZE], *end = buf;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*end++ = '.';
+		end = stpcpy(end, decimal(number, bytes[i]));
+	}
+	return buf;
+}
+
 const char *address_name(char *buf, size_t size, const struct address *a)
 {
 	int family = a->len == 16 ? AF_INET6 : AF_INET;
 
+	if (a->len == 4 && size >= INET_ADDRSTRLEN)
+		return ipv4_name(buf, a->bytes);
 	if (!a->len || !inet_ntop(family, a->bytes, buf, size))
 		return "?";
 	return buf;

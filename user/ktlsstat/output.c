@@ -61,8 +61,13 @@ int table_print(struct table *t, unsigned int opts)
 		put(t, i % t->columns, text, len);
 		text += len + 1;
 	}
-	free(t->text);
+	t->cells = t->len = 0;
 	return t->incomplete ? fail(opts, 1, "out of memory") : 0;
+}
+
+void table_free(struct table *t)
+{
+	free(t->text);
 }
 
 int fail(unsigned int opts, int status, const char *fmt, ...)

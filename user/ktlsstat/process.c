@@ -31,7 +31,7 @@ static int by_inode_and_pid(const void *a, const void *b)
 }
 
 static void add(struct holders *h, uint64_t inode, pid_t pid,
-		const char *name)
+		const char name[64])
 {
 	struct holder *v = h->v;
 
@@ -47,7 +47,7 @@ static void add(struct holders *h, uint64_t inode, pid_t pid,
 	v = &h->v[h->n++];
 	v->inode = inode;
 	v->pid = pid;
-	snprintf(v->name, sizeof(v->name), "%s", name);
+	memcpy(v->name, name, sizeof(v->name));
 }
 
 /* By inode, then pid; a process with two descriptors of a socket once. */
@@ -79,20 +79,30 @@ static void read_name(int proc, const char *pid, char *name, size_t size)
 	name[strcspn(name, "\n")] = '\0';
 }
 
+/* What is no socket is 0, which none has. */
+static uint64_t inode_of(int fds, const char *name)
+{
+	static const char prefix[] = "socket:[";
+	char link[64];
+	ssize_t n = readlinkat(fds, name, link, sizeof(link) - 1);
+
+	if (n < (ssize_t)sizeof(prefix) ||
+	    memcmp(link, prefix, sizeof(prefix) - 1))
+		return 0;
+	link[n] = '\0';
+	return strtoull(link + sizeof(prefix) - 1, NULL, 10);
+}
+
 static void scan_fd(struct holders *h, const struct wanted *w, DIR *fds,
 		    const char *pid, int proc)
 {
-	char link[64], name[sizeof(h->v->name)] = "";
+	char name[sizeof(h->v->name)] = "";
 	struct dirent *e;
 	uint64_t inode;
-	ssize_t n;
 
 	while ((e = readdir(fds))) {
-		n = readlinkat(dirfd(fds), e->d_name, link, sizeof(link) - 1);
-		if (n < 0)
-			continue;
-		link[n] = '\0';
-		if (sscanf(link, "socket:[%ju]", &inode) != 1 ||
+		inode = inode_of(dirfd(fds), e->d_name);
+		if (!inode ||
 		    !bsearch(&inode, w->inodes, w->n, sizeof(inode), by_inode))
 			continue;
 		if (!name[0])

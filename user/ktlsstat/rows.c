@@ -35,7 +35,7 @@ int rows_make(struct rows *r, const struct sessions *s, const struct view *v,
 		rows_free(r);
 		return -ENOMEM;
 	}
-	if ((opts & OPT_JSON) || view_uses(v, FIELD_HOLDER))
+	if (view_uses(v, FIELD_HOLDER))
 		holders_scan(&r->holders, s);
 	for (size_t i = 0; i < s->n; i++) {
 		struct row *row = &r->all[i];
@@ -58,10 +58,13 @@ void rows_free(struct rows *r)
 	free(r->v);
 }
 
-int view_read(struct view *v, const struct args *a)
+int view_read(struct view *v, const struct args *a, const char *columns)
 {
-	int status = columns_read(&v->columns, a);
+	int status;
 
+	memset(v, 0, sizeof(*v));
+	v->chosen = a->columns;
+	status = columns_read(&v->columns, a, columns);
 	if (!status)
 		status = sort_read(&v->sort, a);
 	return status ? status : filters_read(&v->filters, a);
@@ -69,7 +72,7 @@ int view_read(struct view *v, const struct args *a)
 
 bool view_uses(const struct view *v, unsigned int is)
 {
-	if (v->sort.field && (v->sort.field->is & is))
+	if ((v->uses & is) || (v->sort.field && (v->sort.field->is & is)))
 		return true;
 	return columns_use(&v->columns, is) || filters_use(&v->filters, is);
 }

@@ -56,6 +56,7 @@ static void lines(struct table *t, const struct totals *all, unsigned int opts)
 static int print_text(const struct totals *all, unsigned int opts)
 {
 	struct table t = { .columns = ARRAY_SIZE(titles) };
+	int status;
 
 	printf("sessions: %ju live, %ju closed, %ju opened; ", all->live,
 	       all->closed, all->live + all->closed);
@@ -69,7 +70,9 @@ static int print_text(const struct totals *all, unsigned int opts)
 		if (!(opts & OPT_NO_HEADER))
 			table_add(&t, i > 3, titles[i]);
 	lines(&t, all, opts);
-	return table_print(&t, opts);
+	status = table_print(&t, opts);
+	table_free(&t);
+	return status;
 }
 
 static int with_module(struct genl *g, unsigned int opts)

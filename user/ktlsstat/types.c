@@ -131,6 +131,32 @@ static void json_address(const char *key, const void *at)
 	emit_text(key, address_name(buf, sizeof(buf), at));
 }
 
+static void json_endpoint(const char *key, const void *at)
+{
+	char buf[CELL_SIZE];
+
+	cell_endpoint(buf, sizeof(buf), at, 0);
+	emit_text(key, buf);
+}
+
+static void json_modes(const char *key, const void *row)
+{
+	char buf[CELL_SIZE];
+
+	cell_modes(buf, sizeof(buf), row, 0);
+	emit_text(key, buf);
+}
+
+static void json_pid(const char *key, const void *row)
+{
+	const struct row *r = row;
+
+	if (r->holders)
+		emit_number(key, r->holder->pid);
+	else
+		emit_null(key);
+}
+
 static void json_flags(const char *key, const void *at)
 {
 	const uint32_t *flags = at;
@@ -167,16 +193,17 @@ type_duration = { true, false, cell_duration, get_u64, parse_duration,
 type_cookie = { true, false, cell_number, get_u64, parse_count, json_cookie },
 type_id = { true, false, cell_id, get_u32, parse_count, json_id },
 type_user = { true, false, cell_id, get_u32, parse_user, json_id },
-type_pid = { true, false, cell_pid, get_pid, parse_count, NULL },
+type_pid = { true, false, cell_pid, get_pid, parse_count, json_pid },
 type_version = { false, false, cell_version, get_u32, parse_version,
 	json_version },
 type_cipher = { false, false, cell_cipher, get_u32, parse_cipher, json_cipher },
 type_mode = { false, false, cell_mode, get_u32, parse_mode, json_mode },
 type_flags = { false, false, cell_flags, get_flag, parse_flag, json_flags },
-type_modes = { false, true, cell_modes, get_modes, NULL, NULL },
+type_modes = { false, true, cell_modes, get_modes, NULL, json_modes },
 type_text = { false, true, cell_text, get_text, NULL, json_text },
 type_label = { false, true, cell_label, get_text, NULL, json_text },
 type_address = { false, true, cell_address, get_address, NULL, json_address },
-type_endpoint = { false, true, cell_endpoint, get_endpoint, NULL, NULL },
+type_endpoint = { false, true, cell_endpoint, get_endpoint, NULL,
+	json_endpoint },
 type_process = { false, true, cell_process, get_process, NULL, json_processes };
 /* clang-format on */
