@@ -84,8 +84,9 @@ int list_main(const struct args *a);
 int dump_main(const struct args *a);
 /* watch.c */
 int watch_main(const struct args *a);
-/* export.c, and many more: see export.h */
+/* export.c, doctor.c: commands of many files, see export.h and doctor.h */
 int export_main(const struct args *a);
+int doctor_main(const struct args *a);
 
 /* netns.c: 0 or -errno. @name: as of ip netns, a path, or a process's number */
 int netns_enter(const char *name);

@@ -34,6 +34,8 @@ static const struct command {
 	{ "export", export_main, OPT_NETNS | OPT_LISTEN | OPT_TEXTFILE |
 	  OPT_SESSIONS_BY, 0, 1, " [text|openmetrics]",
 	  "the totals as metrics, for Prometheus" },
+	{ "doctor", doctor_main, JSON | OPT_CONNECTION, 0, 1, " [COOKIE]",
+	  "why is this host, or a connection, not offloaded?" },
 	{ "help", help_main, 0, 0, 1, " [COMMAND]", "this text" },
 };
 
