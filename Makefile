@@ -4,6 +4,8 @@
 #                 and DESTDIR=
 # make dkms-install, make dkms-remove             the module, left to DKMS
 # make demo       the story, on a real kernel     make check     every test
+#                                                 make check-debug  those of the
+#                 module, on a kernel that looks for mistakes
 VERSION       ?= $(shell git -C $(CURDIR) describe --tags --always --dirty 2>/dev/null || echo 0.1)
 KERNELRELEASE ?= $(shell uname -r)
 KDIR          ?= /lib/modules/$(KERNELRELEASE)/build
@@ -54,8 +56,10 @@ demo:
 	@scripts/demo
 check:
 	@scripts/check
+check-debug:
+	@scripts/check debug
 clean:
 	$(RM) -r $(B)
 
 .PHONY: all user install selftests_install modules modules_install demo check clean \
-	dkms-install dkms-remove
+	check-debug dkms-install dkms-remove
