@@ -23,6 +23,7 @@ struct stats {
 	uint32_t group_id;
 	struct stats_session *sessions;	/* where a dump goes */
 	size_t max, count;
+	char complaint[128];
 	char buf[BUFFER];
 };
 
@@ -67,6 +68,7 @@ static const struct field totals_fields[] = {
 	FIELD(stats_totals, TOTALS_CLOSED, closed),
 	FIELD(stats_totals, TOTALS_MISSED, missed),
 	FIELD(stats_totals, TOTALS_ERRORS, errors),
+	FIELD(stats_totals, TOTALS_BUSY, busy),
 };
 
 static const struct field breakdown_fields[] = {
@@ -98,6 +100,15 @@ static void take_direction(const struct nlattr *nest,
 		take(attr, direction_fields, LEN(direction_fields), out);
 }
 
+static void take_text(const struct nlattr *attr, char *out, size_t size)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	len = len < size ? len : size - 1;
+	memcpy(out, mnl_attr_get_payload(attr), len);
+	out[len] = 0;
+}
+
 static void take_address(const struct nlattr *attr, uint8_t *out)
 {
 	if (mnl_attr_get_payload_len(attr) <= 16)
@@ -127,6 +138,9 @@ static void take_session(const struct nlmsghdr *nlh, struct stats_session *out)
 			break;
 		case KTLS_STATS_A_SESSION_REMOTE_ADDR:
 			take_address(attr, out->remote);
+			break;
+		case KTLS_STATS_A_SESSION_LABEL:
+			take_text(attr, out->label, sizeof(out->label));
 			break;
 		}
 	}
@@ -230,19 +244,78 @@ static struct nlmsghdr *request(struct stats *s, uint16_t type, uint8_t cmd,
 	return nlh;
 }
 
+struct answer {
+	struct stats *s;
+	mnl_cb_t cb;
+	void *data;
+};
+
+/* What the kernel says of an error comes after the error itself. */
+static void take_complaint(struct stats *s, const struct nlmsghdr *nlh,
+			   size_t offset)
+{
+	const struct nlattr *attr;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	mnl_attr_for_each(attr, nlh, offset)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+			take_text(attr, s->complaint, sizeof(s->complaint));
+}
+
+static int stop(int error)
+{
+	errno = -error;
+	return error ? MNL_CB_ERROR : MNL_CB_STOP;
+}
+
+static int on_error(const struct nlmsghdr *nlh, void *data)
+{
+	struct answer *a = data;
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+
+	take_complaint(a->s, nlh, sizeof(*err));
+	return stop(err->error);
+}
+
+/* A dump says at its end that it has failed. */
+static int on_done(const struct nlmsghdr *nlh, void *data)
+{
+	struct answer *a = data;
+	const int *error = mnl_nlmsg_get_payload(nlh);
+
+	take_complaint(a->s, nlh, sizeof(*error));
+	return stop(*error);
+}
+
+static const mnl_cb_t on_control[NLMSG_MIN_TYPE] = {
+	[NLMSG_ERROR] = on_error,
+	[NLMSG_DONE] = on_done,
+};
+
+static int on_data(const struct nlmsghdr *nlh, void *data)
+{
+	struct answer *a = data;
+
+	return a->cb ? a->cb(nlh, a->data) : MNL_CB_OK;
+}
+
 static int exchange(struct stats *s, struct nlmsghdr *nlh, mnl_cb_t cb,
 		    void *data)
 {
+	struct answer answer = { s, cb, data };
 	ssize_t n;
 	int ret;
 
+	s->complaint[0] = 0;
 	if (mnl_socket_sendto(s->nl, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	do {
 		n = mnl_socket_recvfrom(s->nl, s->buf, sizeof(s->buf));
 		if (n < 0)
 			return -errno;
-		ret = mnl_cb_run(s->buf, n, s->seq, s->portid, cb, data);
+		ret = mnl_cb_run2(s->buf, n, s->seq, s->portid, on_data,
+				  &answer, on_control, NLMSG_MIN_TYPE);
 	} while (ret > 0);
 	return ret < 0 ? -errno : 0;
 }
@@ -260,7 +333,7 @@ static int resolve(struct stats *s, const char *group)
 int stats_open(struct stats **out)
 {
 	struct stats *s = calloc(1, sizeof(*s));
-	int ret = -ENOMEM;
+	int ret = -ENOMEM, on = 1;
 
 	if (!s)
 		return ret;
@@ -270,6 +343,9 @@ int stats_open(struct stats **out)
 		goto close;
 	}
 	s->portid = mnl_socket_get_portid(s->nl);
+	/* A complaint is easier found behind a request that is not echoed. */
+	mnl_socket_setsockopt(s->nl, NETLINK_EXT_ACK, &on, sizeof(on));
+	mnl_socket_setsockopt(s->nl, NETLINK_CAP_ACK, &on, sizeof(on));
 	ret = resolve(s, NULL);
 	if (ret)
 		goto close;
@@ -303,14 +379,62 @@ int stats_session(struct stats *s, uint64_t cookie, struct stats_session *out)
 /* Returns how many there are, of which up to @max are stored. */
 int stats_dump(struct stats *s, struct stats_session *out, size_t max)
 {
+	return stats_filter(s, 0, NULL, 0, out, max);
+}
+
+int stats_filter(struct stats *s, int attr, const void *value, size_t len,
+		 struct stats_session *out, size_t max)
+{
+	struct nlmsghdr *nlh = request(s, s->family, KTLS_STATS_CMD_SESSION_GET,
+				       NLM_F_DUMP);
 	int ret;
 
+	if (attr)
+		mnl_attr_put(nlh, attr, len, value);
 	s->sessions = out;
 	s->max = max;
 	s->count = 0;
-	ret = exchange(s, request(s, s->family, KTLS_STATS_CMD_SESSION_GET,
-				  NLM_F_DUMP), on_session, s);
+	ret = exchange(s, nlh, on_session, s);
 	return ret ? ret : (int)s->count;
+}
+
+int stats_label(struct stats *s, uint64_t cookie, int fd, const void *label,
+		size_t len)
+{
+	struct nlmsghdr *nlh = request(s, s->family, KTLS_STATS_CMD_LABEL_SET, 0);
+
+	if (cookie)
+		mnl_attr_put_u64(nlh, KTLS_STATS_A_SESSION_COOKIE, cookie);
+	if (fd >= 0)
+		mnl_attr_put_u32(nlh, KTLS_STATS_A_SESSION_FD, fd);
+	if (label)
+		mnl_attr_put(nlh, KTLS_STATS_A_SESSION_LABEL, len, label);
+	return exchange(s, nlh, NULL, NULL);
+}
+
+int stats_ask(struct stats *s, uint8_t cmd, uint16_t flags, int attr,
+	      const void *value, size_t len)
+{
+	struct nlmsghdr *nlh = request(s, s->family, cmd, flags);
+
+	if (attr)
+		mnl_attr_put(nlh, attr, len, value);
+	return exchange(s, nlh, NULL, NULL);
+}
+
+const char *stats_complaint(const struct stats *s)
+{
+	return s->complaint;
+}
+
+int stats_fd(const struct stats *s)
+{
+	return mnl_socket_get_fd(s->nl);
+}
+
+uint16_t stats_family(const struct stats *s)
+{
+	return s->family;
 }
 
 int stats_totals(struct stats *s, struct stats_totals *out)

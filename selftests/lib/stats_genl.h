@@ -22,6 +22,7 @@ struct stats_session {
 	struct stats_direction tx, rx;
 	uint64_t errors, age, idle;
 	uint32_t flags;
+	char label[512];
 };
 
 struct stats_breakdown {
@@ -30,7 +31,7 @@ struct stats_breakdown {
 };
 
 struct stats_totals {
-	uint64_t live, closed, missed, errors;
+	uint64_t live, closed, missed, errors, busy;
 	struct stats_direction tx, rx;
 	struct stats_breakdown breakdown[40];
 	unsigned int breakdowns;
@@ -40,7 +41,20 @@ int stats_open(struct stats **out);
 void stats_close(struct stats *s);
 int stats_session(struct stats *s, uint64_t cookie, struct stats_session *out);
 int stats_dump(struct stats *s, struct stats_session *out, size_t max);
+/* The same, of those that have one attribute; EINTR: it may lack some. */
+int stats_filter(struct stats *s, int attr, const void *value, size_t len,
+		 struct stats_session *out, size_t max);
 int stats_totals(struct stats *s, struct stats_totals *out);
+/* By @cookie if it is not 0, by @fd if it is not -1; @label may be NULL. */
+int stats_label(struct stats *s, uint64_t cookie, int fd, const void *label,
+		size_t len);
+/* Any command, with one attribute or with none (0). */
+int stats_ask(struct stats *s, uint8_t cmd, uint16_t flags, int attr,
+	      const void *value, size_t len);
+/* What the kernel said of the last error, or "". */
+const char *stats_complaint(const struct stats *s);
+int stats_fd(const struct stats *s);
+uint16_t stats_family(const struct stats *s);
 int stats_join(struct stats *s, const char *group);
 /* The next event of @cookie, within two seconds, or -ETIMEDOUT. */
 int stats_event(struct stats *s, uint8_t cmd, uint64_t cookie,
