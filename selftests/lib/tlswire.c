@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,18 +23,16 @@
 
 #define HEAD	5			/* type, version, length */
 
-struct suite {
-	uint16_t version, cipher;
-	size_t info;			/* bytes of its crypto_info */
-	size_t explicit_nonce, tag, inner_type;
-};
+#define SUITE(version, name, NAME, nonce, inner) { version, \
+	TLS_CIPHER_ ## NAME, sizeof(struct tls12_crypto_info_ ## name), \
+	offsetof(struct tls12_crypto_info_ ## name, iv), \
+	offsetof(struct tls12_crypto_info_ ## name, key), \
+	offsetof(struct tls12_crypto_info_ ## name, salt), \
+	offsetof(struct tls12_crypto_info_ ## name, rec_seq), nonce, 16, inner }
+#define TLS12(name, NAME, nonce) SUITE(TLS_1_2_VERSION, name, NAME, nonce, 0)
+#define TLS13(name, NAME) SUITE(TLS_1_3_VERSION, name, NAME, 0, 1)
 
-#define TLS12(name, NAME, nonce) { TLS_1_2_VERSION, TLS_CIPHER_ ## NAME, \
-	sizeof(struct tls12_crypto_info_ ## name), nonce, 16, 0 }
-#define TLS13(name, NAME) { TLS_1_3_VERSION, TLS_CIPHER_ ## NAME, \
-	sizeof(struct tls12_crypto_info_ ## name), 0, 16, 1 }
-
-static const struct suite suites[] = {
+const struct suite suites[SUITES] = {
 	TLS12(aes_gcm_128, AES_GCM_128, 8),
 	TLS12(aes_gcm_256, AES_GCM_256, 8),
 	TLS12(aes_ccm_128, AES_CCM_128, 8),
@@ -46,7 +45,7 @@ static const struct suite suites[] = {
 
 const struct suite *suite_find(uint16_t version, uint16_t cipher)
 {
-	for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
+	for (size_t i = 0; i < SUITES; i++)
 		if (suites[i].version == version && suites[i].cipher == cipher)
 			return &suites[i];
 	return NULL;
@@ -134,16 +133,21 @@ int tls_attach(int fd)
 	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4) ? -errno : 0;
 }
 
-/* Key, nonce and record number are a pattern: far from zero, and known. */
-int tls_key(int fd, int dir, const struct suite *suite, uint8_t key)
+void tls_fill(uint8_t *info, const struct suite *suite, uint8_t key)
 {
-	uint8_t info[sizeof(struct tls12_crypto_info_aes_gcm_256) + 16] = {};
 	struct tls_crypto_info *head = (void *)info;
 
 	for (size_t i = 0; i < suite->info; i++)
 		info[i] = i * 7 + key;
 	head->version = suite->version;
 	head->cipher_type = suite->cipher;
+}
+
+int tls_key(int fd, int dir, const struct suite *suite, uint8_t key)
+{
+	uint8_t info[SUITE_INFO];
+
+	tls_fill(info, suite, key);
 	return setsockopt(fd, SOL_TLS, dir, info, suite->info) ? -errno : 0;
 }
 

@@ -8,8 +8,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A row for each version and cipher; see tlswire.c for its columns. */
-struct suite;
+/* A row for each version and cipher. The offsets are into its crypto_info. */
+struct suite {
+	uint16_t version, cipher;
+	size_t info;			/* bytes of its crypto_info */
+	size_t iv, key, salt, seq;
+	size_t explicit_nonce, tag, inner_type;
+};
+
+#define SUITES		8
+#define SUITE_INFO	80		/* no crypto_info is larger */
+
+extern const struct suite suites[SUITES];
 
 const struct suite *suite_find(uint16_t version, uint16_t cipher);
 /* What a record is longer than its plaintext, header included. */
@@ -33,6 +43,8 @@ void oracle_feed(struct oracle *o, const uint8_t *data, size_t len);
 int tcp_pair(int family, int fd[2]);
 /* Makes @fd a kTLS socket; @dir is TLS_TX or TLS_RX. @key: which of many. */
 int tls_attach(int fd);
+/* Key, nonce and record number are a pattern: far from zero, and known. */
+void tls_fill(uint8_t *info, const struct suite *suite, uint8_t key);
 int tls_key(int fd, int dir, const struct suite *suite, uint8_t key);
 ssize_t tls_send_control(int fd, uint8_t type, const void *data, size_t len);
 /* Like recv(), and tells the type of the record. */
